@@ -14,8 +14,8 @@ import importlib, importlib.util, pkgutil, sys
 
 ABSENT = {
     "aiohttp", "click", "huggingface_hub", "jiwer", "librosa", "matplotlib", "pocketsphinx", "pyloudnorm",
-    "resemblyzer", "scipy", "silero_vad", "soundfile", "soxr", "sphn", "starlette", "tensorboard", "tqdm", "uvicorn", "webrtcvad",
-    "websockets",
+    "resemblyzer", "scipy", "silero_vad", "soundfile", "soxr", "sphn", "starlette", "tensorboard", "tqdm", "uvicorn",
+    "webrtcvad", "websockets",
 }
 
 class Absent:
