@@ -1,0 +1,144 @@
+"""The language model: a temporal transformer over frames and a depth transformer over one frame's codebooks.
+
+Moshi paper (arXiv 2410.00037), section 3.4. Parameter names are those of the released weights. It reads and predicts
+tokens on the grid of `frames`; it knows nothing of sound, prompts or sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from personaplex.frames import ZERO, lag, undelay
+from personaplex.lm.config import LMConfig
+from personaplex.nn.transformer import Transformer, TransformerState, init_linear, make_norm
+
+Pick = Callable[[torch.Tensor, int], torch.Tensor]
+"""Chooses tokens int64 `[B]` from logits `[B, card]` of depth step k."""
+
+
+class TokenEmbedding(nn.Embedding):
+    """An embedding in which the id `ZERO` stands for the zero vector."""
+
+    def __init__(self, entries: int, dim: int):
+        super().__init__(entries, dim)
+        init_linear(self.weight)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Embed int64 `[...]` as `[..., dim]`."""
+        embedded = F.embedding(tokens.clamp(min=0), self.weight)
+        return embedded.masked_fill((tokens == ZERO)[..., None], 0.0)
+
+
+class Logits(NamedTuple):
+    """Predictions aligned with the frames they are about.
+
+    Attributes:
+        text: `[B, T, text_card]`.
+        audio: `[B, dep_q, T, card]`; zeros where `valid` is false.
+        valid: bool `[dep_q, T]`; false for the last frames of a delayed stream, which no column predicted.
+    """
+
+    text: torch.Tensor
+    audio: torch.Tensor
+    valid: torch.Tensor
+
+
+class LanguageModel(nn.Module):
+    """Moshi's language model, of any size.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: LMConfig):
+        super().__init__()
+        self.config = config
+        self.layout = config.layout
+        dim, depth_dim, card = config.dim, config.depformer_dim, config.card
+        self.emb = nn.ModuleList([TokenEmbedding(card + 1, dim) for _ in range(config.n_q)])
+        self.text_emb = TokenEmbedding(config.text_card + 1, dim)
+        self.transformer = Transformer(config.temporal)
+        self.out_norm = make_norm(config.norm, dim)
+        self.text_linear = nn.Linear(dim, config.text_card, bias=False)
+        inputs = max(config.schedule) + 1 if config.depformer_multi_linear else 1
+        self.depformer_in = nn.ModuleList([nn.Linear(dim, depth_dim, bias=False) for _ in range(inputs)])
+        self.depformer_emb = nn.ModuleList([TokenEmbedding(card + 1, depth_dim) for _ in range(config.dep_q - 1)])
+        self.depformer_text_emb = TokenEmbedding(config.text_card + 1, depth_dim)
+        self.depformer = Transformer(config.depth)
+        self.linears = nn.ModuleList([nn.Linear(depth_dim, card, bias=False) for _ in range(config.dep_q)])
+        for linear in (self.text_linear, *self.linears):
+            init_linear(linear.weight)
+
+    def embed(self, columns: torch.Tensor) -> torch.Tensor:
+        """The sum of the streams' embeddings: int64 `[B, S, T]` → `[B, T, dim]`."""
+        x = self.emb[0](columns[:, 1])
+        for index in range(1, self.config.n_q):
+            x = x + self.emb[index](columns[:, 1 + index])
+        return x + self.text_emb(columns[:, 0])
+
+    def init_state(self, batch: int, capacity: int | None = None) -> TransformerState:
+        """The temporal transformer's state for `batch` conversations, one column a call (or a prompt of `capacity`)."""
+        return self.transformer.init_state(batch, capacity=capacity)
+
+    def temporal(self, embedded: torch.Tensor, state: TransformerState | None = None) -> torch.Tensor:
+        """Temporal transformer and output norm: `[B, T, dim]` → `[B, T, dim]`."""
+        return self.out_norm(self.transformer(embedded, state))
+
+    def _depth_input(self, hidden: torch.Tensor, step: int, previous: torch.Tensor) -> torch.Tensor:
+        """Input of depth step `step`: the projected hidden state plus the embedding of the token before it."""
+        index = self.config.schedule[step] if self.config.depformer_multi_linear else 0
+        embedding = self.depformer_text_emb if step == 0 else self.depformer_emb[step - 1]
+        return self.depformer_in[index](hidden) + embedding(previous)
+
+    def depth(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Teacher-forced depth transformer.
+
+        Args:
+            hidden: `[N, dim]`, the temporal transformer's output before each target column.
+            targets: int64 `[N, S]`, the columns to predict.
+
+        Returns:
+            Logits `[N, dep_q, card]`.
+        """
+        inputs = [self._depth_input(hidden, step, targets[:, step]) for step in range(self.config.dep_q)]
+        out = self.depformer(torch.stack(inputs, dim=1))
+        return torch.stack([linear(out[:, step]) for step, linear in enumerate(self.linears)], dim=1)
+
+    def depth_steps(self, hidden: torch.Tensor, text: torch.Tensor, steps: int, pick: Pick) -> torch.Tensor:
+        """Run the depth transformer step by step, each on the token that `pick` chose before.
+
+        Args:
+            hidden: `[B, dim]`.
+            text: int64 `[B]`, the column's text token.
+            steps: codebooks to produce: the agent's suffice when the user's are given.
+            pick: chooses a token from a step's logits; it may return a forced one.
+
+        Returns:
+            int64 `[B, steps]`.
+        """
+        state = self.depformer.init_state(hidden.shape[0])
+        token, tokens = text, []
+        for step in range(steps):
+            x = self.depformer(self._depth_input(hidden, step, token)[:, None], state)
+            token = pick(self.linears[step](x[:, 0]), step)
+            tokens.append(token)
+        return torch.stack(tokens, dim=1)
+
+    def forward(self, frames: torch.Tensor) -> Logits:
+        """Teacher-forced predictions of every frame from those before it.
+
+        Args:
+            frames: int64 `[B, S, T]`, undelayed.
+        """
+        columns = lag(frames, self.layout)
+        hidden = self.temporal(self.embed(columns[:, :, :-1]))
+        batch, length, _ = hidden.shape
+        targets = columns[:, :, 1:].transpose(1, 2).flatten(0, 1)
+        audio = self.depth(hidden.flatten(0, 1), targets).view(batch, length, self.config.dep_q, -1).transpose(1, 2)
+        audio, valid = undelay(audio, self.layout.delays[1 : 1 + self.config.dep_q])
+        return Logits(self.text_linear(hidden), audio, valid)

@@ -1,0 +1,103 @@
+"""Choosing tokens from logits: greedy, or temperature and top-k, for a batch of conversations that never share their luck.
+
+Chance enters as one uniform number for each token, drawn by each conversation from a generator of its own; the rest is
+arithmetic row by row, so that a row's token depends on its own logits, settings and number alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one conversation chooses its tokens. Defaults are the published ones.
+
+    Attributes:
+        temp_audio: temperature of the audio codes.
+        topk_audio: candidates of the audio codes, the likeliest ones; 0 for all.
+        temp_text: temperature of the text tokens.
+        topk_text: candidates of the text tokens; 0 for all.
+        greedy: always the likeliest token; the other fields then mean nothing.
+    """
+
+    temp_audio: float = 0.8
+    topk_audio: int = 250
+    temp_text: float = 0.7
+    topk_text: int = 25
+    greedy: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.temp_audio > 0 and self.temp_text > 0):  # also refuses NaN
+            raise ValueError("a temperature must be above 0; for no randomness at all choose greedy")
+        if self.topk_audio < 0 or self.topk_text < 0:
+            raise ValueError("top-k must be at least 1, or 0 for all tokens")
+
+
+class Chooser:
+    """The settings of a batch of rows, as tensors.
+
+    Args:
+        rows: one `Sampling` for each row.
+        device: where the logits are.
+    """
+
+    def __init__(self, rows: Sequence[Sampling], device: torch.device | str | None = None):
+        self._all_greedy = all(row.greedy for row in rows)
+        self._greedy = torch.tensor([row.greedy for row in rows], device=device)
+        self._text = _Settings([row.temp_text for row in rows], [row.topk_text for row in rows], device)
+        self._audio = _Settings([row.temp_audio for row in rows], [row.topk_audio for row in rows], device)
+
+    def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
+        """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
+        return self._choose(logits, self._text, luck)
+
+    def audio(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
+        """Choose audio codes int64 `[B]` from logits `[B, card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
+        return self._choose(logits, self._audio, luck)
+
+    def _choose(self, logits: torch.Tensor, settings: _Settings, luck: torch.Tensor) -> torch.Tensor:
+        best = logits.argmax(dim=-1)
+        if self._all_greedy:
+            return best
+        return torch.where(self._greedy, best, sample(logits, settings.temperature, settings.top_k, settings.widest, luck))
+
+
+class _Settings:
+    def __init__(self, temperatures: Sequence[float], top_ks: Sequence[int], device: torch.device | str | None):
+        self.temperature = torch.tensor(temperatures, dtype=torch.float32, device=device)
+        self.top_k = torch.tensor(top_ks, dtype=torch.long, device=device)
+        self.widest = max(top_ks, default=0)
+
+
+def sample(
+    logits: torch.Tensor, temperature: torch.Tensor, top_k: torch.Tensor, widest: int, luck: torch.Tensor
+) -> torch.Tensor:
+    """Draw one token a row by inverting the cumulative distribution.
+
+    Candidates that tie with the k-th likeliest all stay, so that which of them remain never depends on the order of a sort.
+
+    Args:
+        logits: `[B, card]`.
+        temperature: float `[B]`, above 0.
+        top_k: int64 `[B]`; 0 for all tokens.
+        widest: the largest of `top_k`, known beforehand so that no device is waited for.
+        luck: uniform numbers `[B]` in 0 ≤ u < 1.
+
+    Returns:
+        int64 `[B]`.
+    """
+    card = logits.shape[-1]
+    scaled = logits.float() / temperature[:, None]
+    if widest:
+        ordered = scaled.topk(min(widest, card), dim=-1).values
+        last = (top_k - 1).clamp(min=0, max=ordered.shape[1] - 1)
+        floor = ordered.gather(1, last[:, None]).masked_fill((top_k == 0)[:, None], float("-inf"))
+        scaled = scaled.masked_fill(scaled < floor, float("-inf"))
+    likelihood = (scaled - scaled.amax(dim=-1, keepdim=True)).exp()
+    cumulative = likelihood.double().cumsum(dim=-1)  # double: a sum's order must not move a boundary that luck can hit
+    threshold = luck.double()[:, None] * cumulative[:, -1:]
+    return (cumulative <= threshold).sum(dim=-1).clamp(max=card - 1)

@@ -1,0 +1,383 @@
+"""Causal transformers with rotary positions: offline over a whole sequence, or block by block with a ring KV cache.
+
+Parameter names and shapes are those of the released PersonaPlex weights. Knows nothing of tokens or streams.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from personaplex.nn.state import State
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Shape of one transformer.
+
+    Attributes:
+        dim: width.
+        num_layers: number of blocks.
+        num_heads: attention heads.
+        dim_feedforward: nominal width of the feed-forward block (a gated block uses about two thirds of it).
+        context: positions that attention sees, itself included; None for all.
+        rope: whether positions are rotary.
+        max_period: longest period of the rotary embedding.
+        gating: "silu" for a gated feed-forward block, "none" for a GELU one.
+        norm: "rms_norm_f32", "rms_norm" or "layer_norm".
+        layer_scale: initial LayerScale, or None for none.
+        schedule: weight index for each step, when every step of the sequence has weights of its own (depth transformer).
+    """
+
+    dim: int
+    num_layers: int
+    num_heads: int
+    dim_feedforward: int
+    context: int | None = None
+    rope: bool = True
+    max_period: float = 10_000.0
+    gating: str = "silu"
+    norm: str = "rms_norm_f32"
+    layer_scale: float | None = None
+    schedule: tuple[int, ...] | None = None
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.dim // self.num_heads
+
+    @property
+    def weight_sets(self) -> int:
+        """How many sets of weights the steps share among them."""
+        return 1 if self.schedule is None else max(self.schedule) + 1
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm computed in float32, with its scale in `alpha [1, 1, dim]`."""
+
+    def __init__(self, dim: int, eps: float):
+        super().__init__()
+        self.eps = eps
+        self.alpha = nn.Parameter(torch.ones(1, 1, dim))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise the last dimension; the result has the dtype of `x`."""
+        wide = x.float()
+        variance = self.eps + wide.square().mean(dim=-1, keepdim=True)
+        return (wide * (self.alpha.float() * torch.rsqrt(variance))).to(x.dtype)
+
+
+def make_norm(name: str, dim: int) -> nn.Module:
+    """The norm of that name (Kyutai's names). Raises ValueError for an unknown one."""
+    if name == "rms_norm_f32":
+        return RMSNorm(dim, eps=1e-8)
+    if name == "rms_norm":
+        return RMSNorm(dim, eps=1e-5)
+    if name == "layer_norm":
+        return nn.LayerNorm(dim, eps=1e-5)
+    raise ValueError(f"unknown norm {name!r}; known: rms_norm_f32, rms_norm, layer_norm")
+
+
+class LayerScale(nn.Module):
+    """Learnt per-channel scale of a residual branch (Touvron et al. 2021)."""
+
+    def __init__(self, dim: int, init: float):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((dim,), init))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scale the last dimension."""
+        return self.scale * x
+
+
+def rotary_angles(
+    positions: torch.Tensor, head_dim: int, max_period: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines, float32 `[B, 1, T, head_dim / 2]`, of the rotation at integer positions `[B, T]` (RoFormer)."""
+    indices = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float32)
+    frequencies = torch.exp(indices * (-math.log(max_period) * 2 / head_dim))
+    angles = positions.float()[:, None, :, None] * frequencies
+    return torch.cos(angles), torch.sin(angles)
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotate interleaved pairs of `x [B, H, T, D]` in float32; the result has the dtype of `x`."""
+    pairs = x.float().unflatten(-1, (-1, 2))
+    real, imag = pairs[..., 0], pairs[..., 1]
+    turned = torch.stack([real * cos - imag * sin, real * sin + imag * cos], dim=-1)
+    return turned.flatten(-2).to(x.dtype)
+
+
+class RingKV(State):
+    """Keys and values of the last `capacity` positions of each row, every row at its own offset.
+
+    A block of T new positions is written before it is read, so a row sees `context` positions exactly only while
+    `capacity >= context + T - 1`.
+    """
+
+    def __init__(self, config: TransformerConfig, batch: int, capacity: int, like: torch.Tensor):
+        shape = (batch, config.num_heads, capacity, config.head_dim)
+        self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.values = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.offset = torch.zeros(batch, dtype=torch.long, device=like.device)
+        self.context = config.context
+
+    def reset_own(self, rows: torch.Tensor | None) -> None:
+        """Forget the given rows: only the offset need go, older slots are masked by it."""
+        if rows is None:
+            self.offset.zero_()
+        else:
+            self.offset.index_fill_(0, rows, 0)
+
+    def copy_row_own(self, row: int, source: State, source_row: int) -> None:
+        """Copy one row from a ring of the same or a smaller capacity that has not wrapped yet."""
+        assert isinstance(source, RingKV)
+        used = source.keys.shape[2]
+        assert used <= self.keys.shape[2], "the source ring is larger than this one"
+        self.keys[row, :, :used].copy_(source.keys[source_row])
+        self.values[row, :, :used].copy_(source.values[source_row])
+        self.offset[row].copy_(source.offset[source_row])
+
+    def positions(self, length: int) -> torch.Tensor:
+        """Positions `[B, length]` that the next block occupies."""
+        return self.offset[:, None] + torch.arange(length, device=self.offset.device)
+
+    def append(
+        self, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Write a block `[B, H, T, D]`; return all keys, all values and the bool mask `[B, 1, T, capacity]`."""
+        batch, heads, length, head_dim = keys.shape
+        capacity = self.keys.shape[2]
+        queries = self.positions(length)
+        slots = (queries % capacity)[:, None, :, None].expand(batch, heads, length, head_dim)
+        self.keys.scatter_(2, slots, keys)
+        self.values.scatter_(2, slots, values)
+        last = queries[:, -1:]
+        held = last - (last - torch.arange(capacity, device=last.device)) % capacity  # [B, capacity]
+        distance = queries[:, :, None] - held[:, None, :]
+        mask = (held >= 0)[:, None, :] & (distance >= 0)
+        if self.context is not None:
+            mask &= distance < self.context
+        self.keep(self.offset, self.offset + length)
+        return self.keys, self.values, mask[:, None]
+
+
+class StepKV(State):
+    """Keys and values of a short sequence that all rows walk in step: the depth transformer within one frame."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.keys: list[torch.Tensor] = []
+        self.values: list[torch.Tensor] = []
+
+    def positions(self, length: int) -> torch.Tensor:
+        """Not used: the depth transformer has no positional embedding."""
+        raise ValueError("a depth transformer has no rotary positions")
+
+    def append(
+        self, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Add one position `[B, H, 1, D]`; return all so far. No mask is needed: all of them are in the past."""
+        self.keys.append(keys)
+        self.values.append(values)
+        return torch.cat(self.keys, dim=2), torch.cat(self.values, dim=2), None
+
+
+Cache = RingKV | StepKV
+
+
+class StepLinear(nn.Module):
+    """A bias-free linear map with one weight per step, stacked along the rows of `weight [sets * out, in]`."""
+
+    def __init__(self, dim_in: int, dim_out: int, schedule: tuple[int, ...] | None):
+        super().__init__()
+        self.schedule = schedule
+        sets = 1 if schedule is None else max(schedule) + 1
+        self.weight = nn.Parameter(torch.empty(sets * dim_out, dim_in))
+        init_linear(self.weight)
+
+    def forward(self, x: torch.Tensor, step: int = 0) -> torch.Tensor:
+        """Map `x [B, T, in]`, whose first position is `step`, to `[B, T, out]`."""
+        return by_step(self.schedule, step, x, self._apply_set)
+
+    def _apply_set(self, index: int, x: torch.Tensor) -> torch.Tensor:
+        if self.schedule is None:
+            return F.linear(x, self.weight)
+        return F.linear(x, self.weight.view(max(self.schedule) + 1, -1, self.weight.shape[1])[index])
+
+
+def by_step(schedule: tuple[int, ...] | None, step: int, x: torch.Tensor, apply) -> torch.Tensor:  # noqa: ANN001
+    """Call `apply(weight_set, x)` on each run of positions of `x [B, T, C]` that share a weight set, and join the results."""
+    if schedule is None:
+        return apply(0, x)
+    length = x.shape[1]
+    if length == 1:
+        return apply(schedule[step], x)
+    parts, start = [], 0
+    for end in range(1, length + 1):
+        if end == length or schedule[step + end] != schedule[step + start]:
+            parts.append(apply(schedule[step + start], x[:, start:end]))
+            start = end
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def init_linear(weight: torch.Tensor) -> None:
+    """Truncated normal of deviation `1 / sqrt(fan_in)`."""
+    std = weight.shape[1] ** -0.5
+    nn.init.trunc_normal_(weight, std=std, a=-3 * std, b=3 * std)
+
+
+class Attention(nn.Module):
+    """Multi-head causal self-attention."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        self.config = config
+        # NVIDIA's layout: `in_proj_weight` beside `out_proj.weight`, steps stacked.
+        self.in_proj_weight = nn.Parameter(torch.empty(config.weight_sets * 3 * config.dim, config.dim))
+        init_linear(self.in_proj_weight)
+        self.out_proj = StepLinear(config.dim, config.dim, config.schedule)
+
+    def _project(self, index: int, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.in_proj_weight.view(self.config.weight_sets, -1, self.config.dim)[index])
+
+    def forward(
+        self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor] | None, mask: torch.Tensor | None, cache: Cache | None
+    ) -> torch.Tensor:
+        """Attend over `x [B, T, C]`, and over the cache when there is one."""
+        step = cache.step if isinstance(cache, StepKV) else 0
+        projected = by_step(self.config.schedule, step, x, self._project)
+        query, key, value = projected.unflatten(-1, (3, self.config.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        if angles is not None:
+            query, key = rotate(query, *angles), rotate(key, *angles)
+        if cache is None:
+            out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+        else:
+            keys, values, mask = cache.append(key, value)
+            out = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+        return self.out_proj(out.transpose(1, 2).flatten(2), step)
+
+
+class GatedFeedForward(nn.Module):
+    """`linear_out(silu(gate) * up)` with `[gate; up]` stacked in `linear_in`."""
+
+    def __init__(self, dim: int, dim_feedforward: int):
+        super().__init__()
+        hidden = 21 * dim // 8 if dim_feedforward == 4 * dim else 2 * dim_feedforward // 3
+        self.linear_in = nn.Linear(dim, 2 * hidden, bias=False)
+        self.linear_out = nn.Linear(hidden, dim, bias=False)
+        init_linear(self.linear_in.weight)
+        init_linear(self.linear_out.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map `[B, T, C]` to the same shape."""
+        gate, up = self.linear_in(x).chunk(2, dim=-1)
+        return self.linear_out(F.silu(gate) * up)
+
+
+class Block(nn.Module):
+    """Pre-norm attention and feed-forward, each on a residual branch."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        self.config = config
+        self.self_attn = Attention(config)
+        self.norm1 = make_norm(config.norm, config.dim)
+        self.norm2 = make_norm(config.norm, config.dim)
+        self.gating: nn.Module | None = None
+        if config.gating == "silu":
+            feedforwards = [GatedFeedForward(config.dim, config.dim_feedforward) for _ in range(config.weight_sets)]
+            self.gating = feedforwards[0] if config.schedule is None else nn.ModuleList(feedforwards)
+        elif config.gating == "none":
+            self.linear1 = nn.Linear(config.dim, config.dim_feedforward, bias=False)
+            self.linear2 = nn.Linear(config.dim_feedforward, config.dim, bias=False)
+        else:
+            raise ValueError(f"unknown gating {config.gating!r}; known: silu, none")
+        scale = config.layer_scale
+        self.layer_scale_1 = nn.Identity() if scale is None else LayerScale(config.dim, scale)
+        self.layer_scale_2 = nn.Identity() if scale is None else LayerScale(config.dim, scale)
+
+    def _feed_forward(self, x: torch.Tensor, step: int) -> torch.Tensor:
+        if self.gating is None:
+            return self.linear2(F.gelu(self.linear1(x)))
+        if isinstance(self.gating, nn.ModuleList):
+            gating = self.gating
+            return by_step(self.config.schedule, step, x, lambda index, part: gating[index](part))
+        return self.gating(x)
+
+    def forward(
+        self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor] | None, mask: torch.Tensor | None, cache: Cache | None
+    ) -> torch.Tensor:
+        """Map `[B, T, C]` to the same shape."""
+        step = cache.step if isinstance(cache, StepKV) else 0
+        x = x + self.layer_scale_1(self.self_attn(self.norm1(x), angles, mask, cache))
+        return x + self.layer_scale_2(self._feed_forward(self.norm2(x), step))
+
+
+class TransformerState(State):
+    """One KV cache for each layer."""
+
+    def __init__(self, caches: list[Cache]):
+        self.caches = caches
+
+
+class Transformer(nn.Module):
+    """A stack of blocks.
+
+    `checkpointing` recomputes activations in the backward pass instead of keeping them.
+    """
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        self.config = config
+        self.checkpointing = False
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.num_layers)])
+
+    def init_state(self, batch: int, max_block: int = 1, capacity: int | None = None) -> TransformerState:
+        """An empty state for `batch` rows that take at most `max_block` positions a call.
+
+        Args:
+            batch: number of rows.
+            max_block: the most positions one call may bring; the ring is made that much longer, so that streaming
+                equals offline for ever.
+            capacity: ring slots, when fewer than the context's are known to suffice (a prompt's prefill).
+        """
+        if self.config.schedule is not None:
+            return TransformerState([StepKV() for _ in self.layers])
+        if capacity is None:
+            if self.config.context is None:
+                raise ValueError("a transformer without a context needs a capacity to stream")
+            capacity = self.config.context + max_block - 1
+        like = next(self.parameters())
+        return TransformerState([RingKV(self.config, batch, capacity, like) for _ in self.layers])
+
+    def forward(self, x: torch.Tensor, state: TransformerState | None = None) -> torch.Tensor:
+        """Map `x [B, T, C]` to the same shape; with a state, `x` goes on where the last call ended."""
+        batch, length, _ = x.shape
+        angles = mask = None
+        if self.config.rope:
+            if state is None:
+                positions = torch.arange(length, device=x.device)[None]
+            else:
+                positions = state.caches[0].positions(length)
+            angles = rotary_angles(positions, self.config.head_dim, self.config.max_period)
+        context = self.config.context
+        if state is None and context is not None and length > context:
+            distance = torch.arange(length, device=x.device)[:, None] - torch.arange(length, device=x.device)
+            mask = (distance >= 0) & (distance < context)
+        for index, layer in enumerate(self.layers):
+            cache = None if state is None else state.caches[index]
+            if self.checkpointing and self.training and cache is None:
+                x = checkpoint(layer, x, angles, mask, None, use_reentrant=False)
+            else:
+                x = layer(x, angles, mask, cache)
+        if state is not None:
+            for cache in state.caches:
+                if isinstance(cache, StepKV):
+                    cache.step += length
+        return x

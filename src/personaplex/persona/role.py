@@ -1,0 +1,27 @@
+"""The role text: cleaned, so that it cannot forge the prompt's tags, and wrapped as the models were trained to see it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+TAG = "<system>"
+_TAGS = re.compile(r"<\s*/?\s*system\s*>", re.IGNORECASE)
+
+
+def clean_role(role: str) -> str:
+    """A role as plain text: control characters become spaces, `<system>` tags go, runs of blanks become one.
+
+    A role that comes wrapped already is thereby unwrapped, so wrapping never doubles, and a tag inside it cannot end the
+    prompt early.
+    """
+    plain = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in role)
+    while _TAGS.search(plain):  # a removal may join the halves of another tag
+        plain = _TAGS.sub(" ", plain)
+    return " ".join(plain.split())
+
+
+def wrap_role(role: str) -> str:
+    """The role between its tags, the closing one being the same word; "" for an empty role."""
+    plain = clean_role(role)
+    return f"{TAG} {plain} {TAG}" if plain else ""

@@ -1,0 +1,182 @@
+"""The language model's training data: packed dialogues with their prompts, drawn by step number.
+
+Needs numpy, torch and the tokenizer only. Knows the grid and the prompt, not the model.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from personaplex.errors import UserError
+from personaplex.frames import FRAME_RATE, Layout
+from personaplex.persona.prompt import prompt_frames
+from personaplex.persona.role import wrap_role
+from personaplex.text import Tokenizer, align_words
+
+
+class Batch(NamedTuple):
+    """Sequences on the grid.
+
+    Attributes:
+        frames: int64 `[B, S, T]`.
+        text_loss: bool `[B, T]`, where the text is learnt.
+        audio_loss: bool `[B, T]`, where the agent's sound is learnt: false in the prompt and in padding.
+        speech: bool `[B, T]`, where the agent speaks.
+    """
+
+    frames: torch.Tensor
+    text_loss: torch.Tensor
+    audio_loss: torch.Tensor
+    speech: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How examples are drawn.
+
+    Attributes:
+        length: frames of an example, prompt included.
+        voice_frames: most frames of the voice sample; each example takes between a third of it and all.
+        lead: frames by which a word's text precedes its sound.
+        reading: share of examples in which the agent only reads its sentences out, for learning to speak what it writes.
+        middle: share of dialogues entered at some point after their start.
+    """
+
+    length: int = 448
+    voice_frames: int = 38
+    lead: int = 3
+    reading: float = 0.2
+    middle: float = 0.25
+
+
+class DialoguePack:
+    """Packed dialogues.
+
+    Args:
+        folder: what `encode_corpus` wrote.
+        tokenizer: the model's tokenizer.
+        layout: the model's layout.
+        drawing: how examples are drawn.
+
+    Raises:
+        UserError: when the folder holds no packed codes, or codes of another codec.
+    """
+
+    def __init__(self, folder: Path, tokenizer: Tokenizer, layout: Layout, drawing: Drawing):
+        if not (folder / "index.json").exists():
+            raise UserError(f"{folder} holds no packed codes; make them with: personaplex train encode")
+        index = json.loads((folder / "index.json").read_text())
+        if (index["codebooks"], index["card"]) != (layout.codebooks, layout.card):
+            raise UserError(
+                f"{folder} was encoded with {index['codebooks']} codebooks of {index['card']} entries, but the model has "
+                f"{layout.codebooks} of {layout.card}; encode the corpus with the model's codec"
+            )
+        self.layout, self.drawing = layout, drawing
+        self.silence = torch.tensor(index["silence"])
+        self.sine = torch.tensor(index["sine"])
+        self.dialogues = index["dialogues"]
+        streams = 2 * layout.codebooks
+        self._codes = np.fromfile(folder / "codes.i16", dtype=np.int16).reshape(-1, streams)
+        voices = np.fromfile(folder / "voices.i16", dtype=np.int16).reshape(-1, layout.codebooks)
+        self._voices = {name: voices[start : start + count].T for name, (start, count) in index["voices"].items()}
+        self._roles = [tokenizer.encode(wrap_role(item["role"])) for item in self.dialogues]
+        self._text = [
+            align_words(item["agent"], tokenizer, item["frames"], layout, drawing.lead).numpy().astype(np.int32)
+            for item in self.dialogues
+        ]
+        self._speaking = [_spans(item["agent"], item["frames"]) for item in self.dialogues]
+        self._user_speaking = [_spans(item["user"], item["frames"]) for item in self.dialogues]
+
+    def frames(self, index: int) -> np.ndarray:
+        """One dialogue on the grid, int64 `[S, T]`, without its prompt."""
+        item = self.dialogues[index]
+        codes = self._codes[item["start"] : item["start"] + item["frames"]].T
+        return np.concatenate([self._text[index][None], codes]).astype(np.int64)
+
+    def batch(self, seed: int, step: int, size: int) -> Batch:
+        """Examples for one step, the same for the same seed and step."""
+        random = np.random.default_rng((seed, step))
+        rows = [self._example(random) for _ in range(size)]
+        return Batch(*(torch.stack(parts) for parts in zip(*rows, strict=True)))
+
+    def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        drawing, layout = self.drawing, self.layout
+        index = int(random.integers(len(self.dialogues)))
+        item = self.dialogues[index]
+        reading = random.random() < drawing.reading and len(item["agent"]) > 0
+        voice = self._voices[item["voice"]]
+        count = min(int(random.integers(drawing.voice_frames // 3, drawing.voice_frames + 1)), voice.shape[1])
+        begin = int(random.integers(voice.shape[1] - count + 1))
+        role = [] if reading else self._roles[index]
+        prompt = prompt_frames(
+            torch.from_numpy(voice[:, begin : begin + count].astype(np.int64)), role, layout, self.silence, self.sine
+        )
+        room = drawing.length - prompt.shape[1]
+        if reading:
+            body, speaking = self._read_out(index, random, room)
+        else:
+            body, speaking = self.frames(index), self._speaking[index]
+            if body.shape[1] > room and random.random() < drawing.middle:
+                start = int(random.integers(body.shape[1] - room + 1))
+                body, speaking = body[:, start:], speaking[start:]
+        used = min(body.shape[1], room)
+        frames = torch.zeros(layout.streams, drawing.length, dtype=torch.long)
+        learnt = torch.zeros(drawing.length, dtype=torch.bool)
+        speech = torch.zeros(drawing.length, dtype=torch.bool)
+        first = prompt.shape[1]
+        frames[:, :first] = prompt
+        frames[:, first : first + used] = torch.from_numpy(body[:, :used])
+        learnt[first : first + used] = True
+        speech[first : first + used] = torch.from_numpy(speaking[:used])
+        return frames, learnt & (not reading), learnt, speech
+
+    def _read_out(self, index: int, random: np.random.Generator, room: int) -> tuple[np.ndarray, np.ndarray]:
+        """The agent's speech of some dialogues in one voice, joined with short gaps; the user's channel holds its noise."""
+        voice = self.dialogues[index]["voice"].split("/")[-1].split("_")[0]
+        bodies, speaking, total = [], [], 0
+        for _ in range(8):
+            frames, active = self.frames(index), self._speaking[index]
+            kept = _grown(active, self.drawing.lead + 2)  # keep the text before the sound, and a little silence
+            quiet = np.flatnonzero(~self._user_speaking[index])
+            part = frames[:, kept]
+            if len(quiet):
+                part[self.layout.user] = frames[self.layout.user][:, quiet[np.arange(part.shape[1]) % len(quiet)]]
+            bodies.append(part)
+            speaking.append(active[kept])
+            total += part.shape[1]
+            if total >= room:
+                break
+            index = self._same_voice(voice, random)
+        return np.concatenate(bodies, axis=1), np.concatenate(speaking)
+
+    def _same_voice(self, voice: str, random: np.random.Generator) -> int:
+        if not hasattr(self, "_by_voice"):
+            self._by_voice: dict[str, list[int]] = {}
+            for index, item in enumerate(self.dialogues):
+                if item["agent"]:
+                    self._by_voice.setdefault(item["voice"].split("/")[-1].split("_")[0], []).append(index)
+        choices = self._by_voice[voice]
+        return choices[int(random.integers(len(choices)))]
+
+
+def _spans(words: list, frames: int) -> np.ndarray:
+    """Bool `[frames]`: where words sound."""
+    active = np.zeros(frames, dtype=bool)
+    for _, start, end in words:
+        active[int(start * FRAME_RATE) : int(np.ceil(end * FRAME_RATE))] = True
+    return active
+
+
+def _grown(active: np.ndarray, margin: int) -> np.ndarray:
+    """`active` with `margin` more frames on both sides of every span."""
+    grown = active.copy()
+    for shift in range(1, margin + 1):
+        grown[:-shift] |= active[shift:]
+        grown[shift:] |= active[:-shift]
+    return grown

@@ -1,0 +1,116 @@
+"""The codec's training data: a corpus's sound in one memory-mapped array, with phone labels, cropped at random by step.
+
+`pack_sound` reads the stereo files of a corpus (this is the only place of the room that needs an audio library);
+`SoundPack` needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from personaplex.errors import UserError
+from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
+
+LABEL_SAMPLES = FRAME_SAMPLES // 2  # one phone label for each 40 ms
+UNLABELLED = 255
+
+
+def pack_sound(corpus: Path, out: Path, hours: float | None = None) -> None:
+    """Write a corpus's sound as int16 `[N, 2]` and its phones as uint8 `[N / 960, 2]`.
+
+    Args:
+        corpus: a folder with `data.jsonl`.
+        out: folder to write; replaced if it exists.
+        hours: stop after so much.
+
+    Raises:
+        UserError: when the corpus has no manifest.
+    """
+    from personaplex.audio import read_pcm16  # audio libraries live there
+
+    manifest = corpus / "data.jsonl"
+    if not manifest.exists():
+        raise UserError(f"{corpus} holds no data.jsonl; make a corpus with: personaplex synth --out {corpus}")
+    items = [json.loads(line) for line in manifest.read_text().splitlines()]
+    out.mkdir(parents=True, exist_ok=True)
+    phones: dict[str, int] = {"sil": 0}
+    lengths: list[int] = []
+    limit = None if hours is None else int(hours * 3600 * SAMPLE_RATE)
+    with (out / "sound.i16").open("wb") as sound, (out / "phones.u8").open("wb") as labels:
+        total = 0
+        for item in items:
+            if limit is not None and total >= limit:
+                break
+            path = corpus / item["path"]
+            pcm = read_pcm16(path)  # int16 [n, 2]
+            frames = len(pcm) // FRAME_SAMPLES
+            pcm = pcm[: frames * FRAME_SAMPLES]
+            meta = json.loads(path.with_suffix(".json").read_text())
+            label = np.zeros((frames * 2, 2), dtype=np.uint8)
+            for channel, who in enumerate(("agent", "user")):
+                _paint(label[:, channel], meta, who, phones)
+            sound.write(np.ascontiguousarray(pcm, dtype=np.int16).tobytes())
+            labels.write(label.tobytes())
+            lengths.append(frames)
+            total += len(pcm)
+    (out / "index.json").write_text(json.dumps({"frames": lengths, "phones": list(phones)}))
+
+
+def _paint(label: np.ndarray, meta: dict, who: str, phones: dict[str, int]) -> None:
+    """Label each 40 ms with the phone at its middle; speech without phone labels stays unlabelled."""
+    seconds = LABEL_SAMPLES / SAMPLE_RATE
+    speaker = "SPEAKER_MAIN" if who == "agent" else "SPEAKER_USER"
+    for _, (start, end), name in meta["alignments"]:
+        if name == speaker:
+            label[int(start / seconds) : int(np.ceil(end / seconds))] = UNLABELLED
+    for phone, start, end in meta.get("phones", {}).get(who, []):
+        index = 0 if phone in ("pau", "sil", "h#") else phones.setdefault(phone, len(phones))
+        label[round(start / seconds) : round(end / seconds)] = index
+
+
+class SoundPack:
+    """Random crops of packed sound.
+
+    Args:
+        folder: what `pack_sound` wrote.
+    """
+
+    def __init__(self, folder: Path):
+        if not (folder / "index.json").exists():
+            raise UserError(f"{folder} holds no packed sound; make it with: personaplex train codec --corpus DIR")
+        index = json.loads((folder / "index.json").read_text())
+        self.phones: list[str] = index["phones"]
+        self.frames = int(sum(index["frames"]))
+        self._sound = np.memmap(folder / "sound.i16", dtype=np.int16, mode="r").reshape(-1, 2)
+        self._labels = np.memmap(folder / "phones.u8", dtype=np.uint8, mode="r").reshape(-1, 2)
+        self._speech = [np.flatnonzero(self._labels[::2, channel] != 0) for channel in (0, 1)]
+
+    def batch(self, seed: int, step: int, size: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Crops for one step, the same for the same seed and step.
+
+        Nine in ten crops hold speech. Half are the agent's; the user's come at many levels already, the agent's are
+        varied by ±6 dB here.
+
+        Returns:
+            Sound float32 `[size, frames * 1920]` and phone labels int64 `[size, frames * 2]`.
+        """
+        random = np.random.default_rng((seed, step))
+        sound = np.empty((size, frames * FRAME_SAMPLES), dtype=np.float32)
+        labels = np.empty((size, frames * 2), dtype=np.int64)
+        for row in range(size):
+            channel = int(random.integers(2))
+            if random.random() < 0.9:
+                centre = int(self._speech[channel][random.integers(len(self._speech[channel]))])
+                start = centre - int(random.integers(frames))
+            else:
+                start = int(random.integers(self.frames))
+            start = min(max(start, 0), self.frames - frames)
+            piece = self._sound[start * FRAME_SAMPLES : (start + frames) * FRAME_SAMPLES, channel]
+            gain = 10 ** (random.uniform(-6, 6) / 20) if channel == 0 else 1.0
+            sound[row] = np.clip(piece.astype(np.float32) / 32768 * gain, -1, 1)
+            labels[row] = self._labels[2 * start : 2 * (start + frames), channel]
+        return torch.from_numpy(sound), torch.from_numpy(labels)
