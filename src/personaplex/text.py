@@ -20,8 +20,8 @@ Word = tuple[str, float, float]
 class Tokenizer:
     """SentencePiece, with the rule of which ids a reader may see.
 
-    Padding, control and unknown ids have no text of their own: `piece` and `decode` give nothing for them, nor for ids outside
-    the vocabulary.
+    Padding, control and unknown ids have no text of their own: `piece` and `decode` give nothing for them, nor for ids
+    outside the vocabulary.
 
     Args:
         path: a SentencePiece `.model` file.
@@ -84,9 +84,9 @@ def align_words(
 ) -> torch.Tensor:
     """Lay spoken words on the text stream (Moshi paper, section 3.4.4).
 
-    A word's pieces begin `lead` frames before the frame in which it is first heard, one piece a frame. Where the pieces of
-    the words before it reach that far, they are pushed on, in order; only pieces past the last frame are dropped. The frame
-    before a word is EPAD where it is free, every other free frame PAD.
+    A word's pieces begin `lead` frames before the frame in which it is first heard, one piece a frame. Where the pieces
+    of the words before it reach that far, they are pushed on, in order; only pieces past the last frame are dropped.
+    The frame before a word is EPAD where it is free, every other free frame PAD.
 
     Args:
         words: text, start and end in seconds, by start.

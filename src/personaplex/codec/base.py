@@ -17,8 +17,8 @@ class Codec(nn.Module, ABC):
     One implementation serves both ways of use: without a state a call starts at the beginning of the sound, with one it
     goes on where the last call of that state ended. Streaming equals offline, whatever the block sizes.
 
-    A state holds one row per conversation: `state.reset(rows)` begins anew in some rows, `state.set_active(mask)` lets the
-    others keep their state through the next calls (what those calls return for them means nothing).
+    A state holds one row per conversation: `state.reset(rows)` begins anew in some rows, `state.set_active(mask)` lets
+    the others keep their state through the next calls (what those calls return for them means nothing).
 
     Attributes:
         codebooks: K, codes per frame, the semantic one first.

@@ -1,7 +1,7 @@
 """Mimi, the codec of the released models, of any size (Moshi paper, section 3.3).
 
 SEANet encoder → causal transformer at 25 Hz → learnt stride-2 convolution → split RVQ at 12.5 Hz, and the same back.
-Parameter names follow the released weights but for the nesting of their convolutions; `checkpoints` maps between the two.
+Parameter names follow the released weights but for the nesting of their convolutions; `checkpoints` maps between them.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class MimiConfig:
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> MimiConfig:
-        """Read the fields out of a mapping; others are passed over. Raises ValueError when they contradict one another."""
+        """Read the fields out of a mapping, passing over others. Raises ValueError when they contradict one another."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in config.items() if name in known})
 

@@ -1,4 +1,4 @@
-"""SEANet: the convolutional ends of Mimi (EnCodec, arXiv 2210.13438; Moshi paper, section 3.3.1). Streaming equals offline."""
+"""SEANet: the convolutional ends of Mimi (EnCodec, arXiv 2210.13438; Moshi paper, section 3.3.1)."""
 
 from __future__ import annotations
 
