@@ -1,0 +1,185 @@
+"""Tokens in, tokens out: a batch of conversations on the grid, stepped one column at a time.
+
+Knows the delays, what is known beforehand and what must be predicted, and which rows take part. Knows nothing of sound, of
+words or of who is talking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from personaplex.frames import UNGENERATED
+from personaplex.lm.model import LanguageModel
+from personaplex.nn.transformer import TransformerState
+from personaplex.persona.prompt import Prompt
+
+
+class Choice(Protocol):
+    """Turns logits `[B, card]` and uniform numbers `[B]` into tokens int64 `[B]` (see `lm.sampling.Chooser`)."""
+
+    def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
+        """Choose text tokens."""
+
+    def audio(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
+        """Choose audio codes."""
+
+
+def predict(
+    lm: LanguageModel, hidden: torch.Tensor, known: torch.Tensor, luck: torch.Tensor, choice: Choice
+) -> torch.Tensor:
+    """Fill in the agent's cells of the next column; the user's depth steps are not run.
+
+    Args:
+        lm: the language model.
+        hidden: `[B, dim]`, the temporal transformer's output for the column before.
+        known: int64 `[B, 1 + K]`, the agent's cells as far as they were written beforehand, else `UNGENERATED`.
+        luck: uniform numbers `[B, 1 + K]`.
+        choice: chooses tokens from logits.
+
+    Returns:
+        int64 `[B, 1 + K]`.
+    """
+
+    def keep(stream: int, chosen: torch.Tensor) -> torch.Tensor:
+        return torch.where(known[:, stream] == UNGENERATED, chosen, known[:, stream])
+
+    text = keep(0, choice.text(lm.text_linear(hidden), luck[:, 0]))
+    steps = lm.layout.codebooks
+    codes = lm.depth_steps(hidden, text, steps, lambda logits, k: keep(1 + k, choice.audio(logits, luck[:, 1 + k])))
+    return torch.cat([text[:, None], codes], dim=1)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What is left of a prompt once the temporal transformer has read it: where any number of conversations can begin.
+
+    Attributes:
+        state: keys and values of its columns, one row.
+        hidden: `[1, dim]`, the output for its last column.
+        pending: int64 `[S, max_delay]`, the columns after it that it has begun to write.
+        length: its columns, P; the conversation's first frame is column P.
+        nbytes: memory that it holds.
+    """
+
+    state: TransformerState
+    hidden: torch.Tensor
+    pending: torch.Tensor
+    length: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys and values."""
+        return sum(tensor.nbytes for node in self.state.nodes() for tensor in node.own_tensors())
+
+
+@torch.inference_mode()
+def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
+    """Read a whole prompt in one pass of the temporal transformer; the depth transformer is not needed."""
+    weight = lm.text_emb.weight
+    columns = prompt.columns.to(weight.device)
+    fed = columns.shape[1] - lm.layout.max_delay
+    embedded = lm.embed(columns[None, :, :fed])
+    if prompt.embeddings is not None:
+        embedded = torch.cat([prompt.embeddings[None].to(weight), embedded], dim=1)
+    length = embedded.shape[1]
+    state = lm.init_state(1, capacity=length)
+    hidden = lm.temporal(embedded, state)[:, -1]
+    return Prefix(state, hidden, columns[:, fed:], length)
+
+
+class Stepper:
+    """`capacity` rows on the grid; each is at its own column, and those that take no part in a step stay as they are.
+
+    A step writes a user frame, feeds the column that it completes, predicts the agent's cells of the next one, and returns
+    the newest frame whose cells are all there. With delays of at most 1 that is the frame at whose place the user's was
+    written: nothing lags. With a larger delay the first `late` frames of a conversation are not there yet.
+
+    Args:
+        lm: the language model.
+        capacity: number of rows.
+    """
+
+    def __init__(self, lm: LanguageModel, capacity: int):
+        self.lm = lm
+        self.layout = lm.layout
+        self.capacity = capacity
+        device = lm.text_emb.weight.device
+        self.delays = torch.tensor(self.layout.delays, device=device)
+        self.late = max(self.layout.max_delay, 1) - 1
+        self._width = 2 * max(self.layout.max_delay, 1) + 1  # columns that are being written or still waited for
+        shape = (capacity, self.layout.streams, self._width)
+        self.cells = torch.full(shape, UNGENERATED, dtype=torch.long, device=device)
+        self.position = torch.zeros(capacity, dtype=torch.long, device=device)  # the column that each row feeds next
+        self.state = lm.init_state(capacity)
+
+    @torch.inference_mode()
+    def begin(self, row: int, prefix: Prefix, luck: torch.Tensor, choice: Choice) -> None:
+        """Begin a conversation in a row: take over a prompt's state and predict the column after it.
+
+        Args:
+            row: which row; whatever was in it is forgotten.
+            prefix: the prompt.
+            luck: uniform numbers `[1, 1 + K]`.
+            choice: chooses tokens from the logits of this one row.
+        """
+        agent = 1 + self.layout.codebooks
+        column = torch.full((1, self.layout.streams), UNGENERATED, dtype=torch.long, device=self.cells.device)
+        if self.layout.max_delay:
+            column = prefix.pending[None, :, 0].clone()
+        column[:, :agent] = predict(self.lm, prefix.hidden, column[:, :agent], luck, choice)
+        self.state.reset(torch.tensor([row], device=self.cells.device))
+        self.state.copy_row(row, prefix.state)
+        self.position[row] = prefix.length
+        self.cells[row] = UNGENERATED
+        for offset in range(self.layout.max_delay):
+            self.cells[row, :, (prefix.length + offset) % self._width] = prefix.pending[:, offset]
+        self.cells[row, :, prefix.length % self._width] = column[0]
+
+    @torch.inference_mode()
+    def step(
+        self, user: torch.Tensor, luck: torch.Tensor, choice: Choice, active: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Advance the active rows by one frame.
+
+        Args:
+            user: int64 `[B, K]`, the user's codes.
+            luck: uniform numbers `[B, 1 + K]`.
+            choice: chooses tokens from logits.
+            active: bool `[B]`, rows that take part; None for all. What is returned for the others means nothing.
+
+        Returns:
+            int64 `[B, S]`, the newest complete frame.
+        """
+        layout, position = self.layout, self.position
+        agent = 1 + layout.codebooks
+        self._write(position[:, None] + self.delays[layout.user], layout.user, user, active)
+        self.state.set_active(active)
+        column = self._read(position[:, None].expand(-1, layout.streams))
+        hidden = self.lm.temporal(self.lm.embed(column[:, :, None]), self.state)[:, 0]
+        following = (position + 1)[:, None].expand(-1, layout.streams)
+        tokens = predict(self.lm, hidden, self._read(following)[:, :agent], luck, choice)
+        self._write(following[:, :agent], slice(0, agent), tokens, active)
+        oldest = (position - self.late)[:, None]
+        frame = self._read(oldest + self.delays)
+        blank = torch.full_like(frame, UNGENERATED)
+        self._write(oldest.expand_as(frame), slice(0, layout.streams), blank, active)
+        position += 1 if active is None else active.long()
+        return frame
+
+    def _read(self, columns: torch.Tensor) -> torch.Tensor:
+        """One cell of every stream, int64 `[B, S]`, from the columns `[B, S]`."""
+        return self.cells.gather(2, (columns % self._width)[:, :, None])[:, :, 0]
+
+    def _write(
+        self, columns: torch.Tensor, streams: slice, tokens: torch.Tensor, active: torch.Tensor | None
+    ) -> None:
+        """Write `tokens [B, n]` of n streams at their columns `[B, n]`, in the active rows."""
+        cells = self.cells[:, streams]
+        index = (columns % self._width)[:, :, None]
+        values = tokens[:, :, None]
+        if active is not None:
+            values = torch.where(active[:, None, None], values, cells.gather(2, index))
+        cells.scatter_(2, index, values)
