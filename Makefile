@@ -1,6 +1,6 @@
 # The only commands a newcomer must know; `make` alone lists them.
 #
-#   PYTHON=python3.12     the Python that the virtual environment is made from; otherwise the first that is recent enough
+#   PYTHON=python3.12     the Python to make the virtual environment from; otherwise one between 3.11 and 3.13 if there is one
 #   TORCH_INDEX=URL       where else to look for torch's wheels, such as PyTorch's CPU or another CUDA version's
 #   PYTEST_ARGS="-m ..."  more for pytest
 
@@ -11,10 +11,12 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := src tests $(wildcard benchmarks) $(wildcard recipes)
 
+# Python 3.14 and newer come last: some packages of the lock are not ready built for them, and need compilers there.
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+READY := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 ifndef PYTHON
-PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-    "$$python" -c "$(RECENT)" 2>/dev/null && { echo "$$python"; exit; }; done; echo python3)
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
+    "$$python" -c "$(READY)" 2>/dev/null && { echo "$$python"; exit; }; done; echo python3)
 endif
 
 # No variable of the caller's may lead into another environment than .venv.
@@ -62,6 +64,8 @@ $(STAMP): requirements.lock requirements-no-deps.lock pyproject.toml
 	    echo "PersonaPlex needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1): install one, or name it: make install PYTHON=python3.12."; exit 1; } >&2
 	@"$(PYTHON)" -c "import venv, ensurepip" 2>/dev/null || { \
 	    echo "$(PYTHON) has no venv, or no pip to put into it: install them (Debian: apt-get install python3-venv python3-pip)."; exit 1; } >&2
+	@"$(PYTHON)" -c "$(READY)" || \
+	    echo "Note: for $$($(PYTHON) -V) pip builds pocketsphinx (C) and sphn (Rust) itself; python3.11 to 3.13 need no compiler."
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	$(PIP) install --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") torch
 	$(PIP) install --requirement requirements.lock
