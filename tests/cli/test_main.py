@@ -1,5 +1,6 @@
 """The command group itself, with commands that exist only here."""
 
+import re
 import subprocess
 import sys
 import types
@@ -84,7 +85,7 @@ def test_an_unknown_command_is_status_2(group):
 def test_each_command_of_the_program_answers_help(name):
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0, result.output
-    assert result.output.startswith(f"Usage: main {name}")
+    assert re.match(f"usage: [a-z]+ {name}", result.output, re.IGNORECASE)
 
 
 def test_asking_for_help_loads_no_network():
