@@ -1,0 +1,134 @@
+"""flite in this process, through its C library: 80 times real time on a core, with the end of every phone.
+
+Knows flite's C interface and nothing of who speaks. A process of its own per call would cost ten times as much.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import zlib
+
+import numpy as np
+
+from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish, words_of
+
+VOICES = ("slt", "rms", "awb", "kal16")
+_INSTALL = "flite is not installed: apt install flite (Debian package libflite1 holds the library)."
+_WORD_OF_PHONE = b"R:SylStructure.parent.parent"
+
+
+class _Wave(c.Structure):
+    _fields_ = [
+        ("type", c.c_char_p),
+        ("rate", c.c_int),
+        ("count", c.c_int),
+        ("channels", c.c_int),
+        ("samples", c.POINTER(c.c_short)),
+    ]
+
+
+class _Voice(c.Structure):
+    _fields_ = [("name", c.c_char_p), ("features", c.c_void_p)]
+
+
+class Flite:
+    """A `TTS`. SpeechError if the library or a voice is absent."""
+
+    def __init__(self) -> None:
+        try:
+            self._lib = _library()
+            self._libc = c.CDLL(None)
+        except OSError as error:
+            raise SpeechError(_INSTALL) from error
+        self._voices: dict[str, c._Pointer[_Voice]] = {}
+        self._stretch: dict[str, float] = {}  # a voice's own duration_stretch
+
+    def say(self, text: str, speaker: Speaker) -> Utterance:
+        """Speak `text`; SpeechError for an unknown voice or a text whose words flite reads as others (figures, signs)."""
+        lib, voice = self._lib, self._voice(speaker.voice)
+        features = voice.contents.features
+        lib.feat_set_float(features, b"duration_stretch", self._stretch[speaker.voice] * speaker.stretch * speaker.warp)
+        lib.feat_set_float(features, b"f0_shift", speaker.pitch / speaker.warp)
+        plain = text.encode("ascii", "ignore")
+        self._libc.srand(zlib.crc32(plain))  # its excitation uses rand(): the same text must give the same samples
+        utterance = lib.flite_synth_text(plain, voice)
+        try:
+            wave = lib.utt_wave(utterance).contents
+            rate = wave.rate * speaker.warp
+            pcm = np.ctypeslib.as_array(wave.samples, (wave.count,)).astype(np.float32) / 32768
+            phones, spoken = self._marks(utterance, speaker.warp)
+        finally:
+            lib.delete_utterance(utterance)
+        return finish(pcm, rate, _regroup(words_of(text), spoken, text), phones)
+
+    def _voice(self, name: str) -> c._Pointer[_Voice]:
+        if name not in self._voices:
+            if name not in VOICES:
+                raise SpeechError(f"flite has no voice {name!r} here; the voices are {', '.join(VOICES)}.")
+            try:
+                register = getattr(c.CDLL(f"libflite_cmu_us_{name}.so.1"), f"register_cmu_us_{name}")
+            except OSError as error:
+                raise SpeechError(_INSTALL) from error
+            register.restype, register.argtypes = c.POINTER(_Voice), [c.c_char_p]
+            self._voices[name] = register(None)
+            features = self._voices[name].contents.features
+            self._stretch[name] = self._lib.get_param_float(features, b"duration_stretch", 1.0)
+        return self._voices[name]
+
+    def _marks(self, utterance: int, warp: float) -> tuple[list[tuple[str, float, float]], list[Word]]:
+        """All phones, and flite's own words (which split off `'s`), with times as heard."""
+        lib = self._lib
+        phones: list[tuple[str, float, float]] = []
+        words: list[Word] = []
+        last, start = None, 0.0
+        item = lib.relation_head(lib.utt_relation(utterance, b"Segment"))
+        while item:
+            name = lib.item_feat_string(item, b"name").decode()
+            end = lib.item_feat_float(item, b"end") / warp
+            phones.append((name, start, end))
+            owner = lib.path_to_item(item, _WORD_OF_PHONE) if name != "pau" else None
+            if owner and owner == last:
+                words[-1] = Word(words[-1].text, words[-1].start, end)
+            elif owner:
+                words.append(Word(lib.item_feat_string(owner, b"name").decode(), start, end))
+            last, start = owner, end
+            item = lib.item_next(item)
+        return phones, words
+
+
+def _regroup(expected: list[str], spoken: list[Word], text: str) -> list[Word]:
+    """Join what flite splits (`dishwasher` + `'s`). It renames homographs (`read`, `red`), so names are not compared."""
+    groups: list[list[Word]] = []
+    for word in spoken:
+        if word.text.startswith("'") and groups:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    if len(groups) != len(expected):
+        said = " ".join(word.text for word in spoken)
+        raise SpeechError(f"flite reads {text!r} as {said!r}; spell its figures and signs out.")
+    return [Word(name, group[0].start, group[-1].end) for name, group in zip(expected, groups, strict=True)]
+
+
+def _library() -> c.CDLL:
+    lib = c.CDLL("libflite.so.1", mode=c.RTLD_GLOBAL)
+    for name in ("libflite_cmulex.so.1", "libflite_usenglish.so.1"):
+        c.CDLL(name, mode=c.RTLD_GLOBAL)
+    pointer, text, real = c.c_void_p, c.c_char_p, c.c_float
+    for name, result, arguments in (
+        ("flite_synth_text", pointer, [text, c.POINTER(_Voice)]),
+        ("utt_wave", c.POINTER(_Wave), [pointer]),
+        ("utt_relation", pointer, [pointer, text]),
+        ("relation_head", pointer, [pointer]),
+        ("item_next", pointer, [pointer]),
+        ("item_feat_string", text, [pointer, text]),
+        ("item_feat_float", real, [pointer, text]),
+        ("path_to_item", pointer, [pointer, text]),
+        ("delete_utterance", None, [pointer]),
+        ("feat_set_float", None, [pointer, text, real]),
+        ("get_param_float", real, [pointer, text, real]),
+    ):
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    lib.flite_init()
+    return lib

@@ -1,0 +1,1 @@
+"""Synthetic conversations: scenarios, scripts, speech and timed two-channel dialogues, written as files."""

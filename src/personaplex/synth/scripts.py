@@ -1,0 +1,188 @@
+"""What is said in a conversation, and by whom; nothing yet of when or with which voice.
+
+A script is a role and a list of lines. `draw_script` chooses the scenario; `service`, `teacher` and `casual` write it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from personaplex.synth.words import pick
+
+GREETS_FIRST = ("You greet the customer first.", "You speak first.", "You greet first.", "Greet the caller first.")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One turn.
+
+    Attributes:
+        who: `user` or `agent`.
+        text: cased and punctuated, in ASCII, every number in words.
+        kind: `greeting`, `question`, `statement`, `answer`, `refusal`, `thanks` or `goodbye`.
+        intent: what a question asks for, such as `price`; the answer carries the same.
+        fact: the words of the answer that only the role (or the user) could have told, in lower case.
+        barge: whether the user may begin before the agent's previous line is over.
+    """
+
+    who: str
+    text: str
+    kind: str
+    intent: str = ""
+    fact: str = ""
+    barge: bool = False
+
+
+@dataclass(frozen=True)
+class Script:
+    """A role text, who speaks first, and the lines in order. `scenario`: `service`, `qa`, `casual` or `silent`."""
+
+    scenario: str
+    role: str
+    lines: tuple[Line, ...]
+    agent_first: bool = False
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Something that can be asked and answered; every field offers paraphrases.
+
+    Attributes:
+        intent: its name.
+        asks: direct questions, capitalised, with their question mark.
+        clauses: indirect ones ("how much it costs"), to follow "I was wondering".
+        answers: each a whole answer.
+        roles: sentences for the role text; none if the role need not tell it.
+        fact: what a right answer must contain.
+    """
+
+    intent: str
+    asks: tuple[str, ...]
+    answers: tuple[str, ...]
+    clauses: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    fact: str = ""
+    kind: str = "answer"
+
+
+_HELLOS = ("Hi", "Hello", "Hi there", "Hello there", "Hey", "Good morning", "Good afternoon", "Good evening")
+_LEADS = (
+    "I was wondering", "Could you tell me", "Can you tell me", "I would like to know", "Do you know", "I wanted to ask",
+    "Please tell me", "I'm calling to ask", "Would you mind telling me", "I need to know", "Can I ask",
+)  # fmt: skip
+_FILLERS = (
+    "Um,",
+    "Uh,",
+    "So,",
+    "Well,",
+    "Okay,",
+    "And,",
+    "Okay, um,",
+    "Great, and,",
+    "Oh, and",
+    "Alright,",
+    "Good.",
+    "I see.",
+)
+_TAILS = (", please?", ", if you don't mind?", ", if I may ask?")
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """`text` to be continued after a comma: a small first letter, unless its first word is `I`."""
+    first = text.split(maxsplit=1)[0]
+    return text if first == "I" or first.startswith("I'") else text[:1].lower() + text[1:]
+
+
+def ask(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool = False) -> Line:
+    """A user's question in one of many wordings, from three words to a long one that begins with a story."""
+    if topic.clauses and rng.random() < 0.4:
+        lead = pick(rng, _LEADS)
+        mark = "." if lead.startswith(("I ", "I'm", "Please")) else "?"
+        question = f"{lead} {pick(rng, topic.clauses)}{mark}"
+    else:
+        question = pick(rng, topic.asks)
+        if question.endswith("?") and rng.random() < 0.08:
+            question = question[:-1] + pick(rng, _TAILS)
+    head = ""
+    if first and rng.random() < 0.75:
+        head = pick(rng, _HELLOS)
+    if opening:
+        opening = (pick(rng, ("um, ", "uh, ", "so, ", "well, ")) if rng.random() < 0.3 else "") + opening
+        join = pick(rng, (". ", ", and ", ", so ", ". So, ", ", and um, "))
+        question = lower_first(question) if join.startswith(",") or join.endswith(", ") else question
+        body = f"{opening}{join}{question}"
+        text = f"{head}, {lower_first(body)}" if head else sentence(body)
+    elif head:
+        text = f"{head}, {lower_first(question)}" if rng.random() < 0.6 else f"{head}. {question}"
+    elif not first and rng.random() < 0.35:
+        filler = pick(rng, _FILLERS)
+        text = f"{filler} {question if filler.endswith('.') else lower_first(question)}"
+    else:
+        text = question
+    kind = topic.intent if topic.intent in ("thanks", "goodbye") else "question"
+    return Line("user", text, kind, topic.intent, topic.fact)
+
+
+def answer(rng: np.random.Generator, topic: Topic) -> Line:
+    """The agent's answer in one of its wordings."""
+    return Line("agent", pick(rng, topic.answers), topic.kind, topic.intent, topic.fact)
+
+
+def exchange(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool = False) -> list[Line]:
+    """A question and its answer."""
+    return [ask(rng, topic, opening, first), answer(rng, topic)]
+
+
+THANKS = Topic(
+    "thanks",
+    ("Thank you.", "Thanks a lot.", "Thank you very much.", "Great, thank you.", "Okay, thanks.", "Perfect, thanks.",
+     "Oh, that's great, thank you.", "Thanks for your help.", "Wonderful, thank you so much."),
+    ("You are welcome.", "You're welcome. Is there anything else?", "My pleasure.", "Happy to help.",
+     "You are very welcome. Can I help with anything else?", "No problem at all.", "Of course. Anything else I can do?"),
+)  # fmt: skip
+GOODBYE = Topic(
+    "goodbye",
+    ("Goodbye.", "Bye bye.", "That's all, thank you. Goodbye.", "No, that's all. Bye.", "Okay, have a nice day.",
+     "I have to go now. Bye.", "That was all I needed. Goodbye.", "Thanks, see you soon."),
+    ("Goodbye. Have a nice day.", "Thank you. Goodbye.", "Have a great day. Bye bye.", "Goodbye, and take care.",
+     "Bye. Have a wonderful day.", "Take care. Goodbye."),
+)  # fmt: skip
+HOW_ARE_YOU = Topic(
+    "how_are_you",
+    ("How are you?", "How are you today?", "How are you doing?", "How is it going?", "How is your day so far?"),
+    ("I am doing well, thank you. How can I help?", "I'm great, thanks for asking.", "Very well, thank you. And you?",
+     "I am fine, thank you.", "I'm having a good day, thank you."),
+)  # fmt: skip
+ROBOT = Topic(
+    "robot",
+    ("Are you a robot?", "Am I talking to a real person?", "Are you a machine?", "Are you human?"),
+    ("I am a virtual assistant.", "I'm a computer voice, but I am happy to help.", "I am a virtual assistant, here to help you."),
+)  # fmt: skip
+REPEAT = Topic(
+    "repeat",
+    ("Can you hear me?", "Hello? Can you hear me?", "Are you still there?", "Hello, are you there?"),
+    ("Yes, I can hear you.", "Yes, I am here.", "I hear you well. How can I help?", "Yes, I'm still here."),
+)  # fmt: skip
+
+
+def draw_script(rng: np.random.Generator, split: str) -> Script:
+    """A script for `split` (`train` or `test`): six in ten service, two question-answer, nearly two casual, few silent."""
+    from personaplex.synth import casual, service, teacher  # they build on this module
+
+    roll = rng.random()
+    if roll < 0.6:
+        script = service.draw(rng, split)
+    elif roll < 0.8:
+        script = teacher.draw(rng, split)
+    else:
+        script = casual.draw(rng, split)
+    if rng.random() < 0.03:  # nobody speaks, and the agent waits; or it greets and waits
+        return replace(script, scenario="silent", lines=script.lines[:1] if script.agent_first else ())
+    return script
