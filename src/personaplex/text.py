@@ -47,8 +47,8 @@ class Tokenizer:
         return self._model.get_piece_size()
 
     def encode(self, text: str) -> list[int]:
-        """Text → ids. Control characters count as spaces; an empty text has no ids."""
-        clean = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
+        """Text → ids. Control characters and lone surrogates count as spaces; an empty text has no ids."""
+        clean = "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text)
         return list(self._model.encode(clean))
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -133,8 +133,8 @@ def codec_recipes(stored: Collection[str], used: Collection[str]) -> Recipes:
             plain[name] = Recipe((name,))
     recipes: Recipes = {}
     for name, recipe in lm_recipes(plain).items():  # the attention's two layouts are the language model's
-        ours = _NESTED.sub("", name).replace("_transformer.transformer.layers.", "_transformer.layers.")
-        recipes[ours] = recipe
+        released = _NESTED.sub("", name).replace("_transformer.transformer.layers.", "_transformer.layers.")
+        recipes[name if name in used else released] = recipe
     for target, found in parts.items():
         if "embedding_sum" in found and "cluster_usage" in found:
             recipes[target] = Recipe((found["embedding_sum"], found["cluster_usage"]), _codebook)

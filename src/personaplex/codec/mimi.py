@@ -99,7 +99,10 @@ class MimiConfig:
     def from_dict(cls, config: Mapping[str, Any]) -> MimiConfig:
         """Read the fields out of a mapping, passing over others. Raises ValueError when they contradict one another."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in config.items() if name in known})
+        values: dict[str, Any] = {name: value for name, value in config.items() if name in known}
+        if "ratios" in values:
+            values["ratios"] = tuple(values["ratios"])
+        return cls(**values)
 
 
 class MimiState(State):

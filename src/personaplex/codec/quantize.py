@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -45,11 +47,14 @@ class RVQ(nn.Module):
         self.output_proj = nn.Conv1d(codebook_dim, dim, 1, bias=False)
         self.codebooks = nn.ModuleList([Codebook(card, codebook_dim) for _ in range(codebooks)])
 
+    def _books(self) -> list[Codebook]:
+        return cast(list[Codebook], list(self.codebooks))
+
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Vectors `[B, dim, T]` → codes int64 `[B, codebooks, T]`."""
         residual = self.input_proj(x).transpose(1, 2)
         codes = []
-        for codebook in self.codebooks:
+        for codebook in self._books():
             chosen = codebook.nearest(residual)
             residual = residual - codebook.lookup(chosen)
             codes.append(chosen)
@@ -57,8 +62,9 @@ class RVQ(nn.Module):
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Codes int64 `[B, codebooks, T]` → vectors `[B, dim, T]`."""
-        vectors = self.codebooks[0].lookup(codes[:, 0])
-        for index, codebook in enumerate(self.codebooks[1:], start=1):
+        first, *rest = self._books()
+        vectors = first.lookup(codes[:, 0])
+        for index, codebook in enumerate(rest, start=1):
             vectors = vectors + codebook.lookup(codes[:, index])
         return self.output_proj(vectors.transpose(1, 2))
 

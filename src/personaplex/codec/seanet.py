@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -32,7 +33,8 @@ class Sequence1d(nn.ModuleList):
 
     def init_state(self, batch: int) -> SequenceState:
         """The state before the first sample."""
-        return SequenceState([layer.init_state(batch) for layer in self if not isinstance(layer, ELU)])
+        stateful = cast(list[CausalConv1d], [layer for layer in self if not isinstance(layer, ELU)])
+        return SequenceState([layer.init_state(batch) for layer in stateful])
 
     def forward(self, x: torch.Tensor, state: SequenceState | None = None) -> torch.Tensor:
         """Run the layers in order."""
