@@ -1,7 +1,7 @@
 """Tokens in, tokens out: a batch of conversations on the grid, stepped one column at a time.
 
-Knows the delays, what is known beforehand and what must be predicted, and which rows take part. Knows nothing of sound, of
-words or of who is talking.
+Knows the delays, what is known beforehand and what must be predicted, and which rows take part. Knows nothing of sound,
+of words or of who is talking.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
 class Stepper:
     """`capacity` rows on the grid; each is at its own column, and those that take no part in a step stay as they are.
 
-    A step writes a user frame, feeds the column that it completes, predicts the agent's cells of the next one, and returns
-    the newest frame whose cells are all there. With delays of at most 1 that is the frame at whose place the user's was
-    written: nothing lags. With a larger delay the first `late` frames of a conversation are not there yet.
+    A step writes a user frame, feeds the column that it completes, predicts the agent's cells of the next one, and
+    returns the newest frame whose cells are all there. With delays of at most 1 that is the frame at whose place the
+    user's was written: nothing lags. With a larger delay the first `late` frames of a conversation are not there yet.
 
     Args:
         lm: the language model.
@@ -173,9 +173,7 @@ class Stepper:
         """One cell of every stream, int64 `[B, S]`, from the columns `[B, S]`."""
         return self.cells.gather(2, (columns % self._width)[:, :, None])[:, :, 0]
 
-    def _write(
-        self, columns: torch.Tensor, streams: slice, tokens: torch.Tensor, active: torch.Tensor | None
-    ) -> None:
+    def _write(self, columns: torch.Tensor, streams: slice, tokens: torch.Tensor, active: torch.Tensor | None) -> None:
         """Write `tokens [B, n]` of n streams at their columns `[B, n]`, in the active rows."""
         cells = self.cells[:, streams]
         index = (columns % self._width)[:, :, None]

@@ -9,7 +9,7 @@ from typing import Any
 from personaplex.frames import Layout
 from personaplex.nn.transformer import TransformerConfig
 
-# Fields of Kyutai's configurations that change the network in ways that are not built here, with the only value accepted.
+# Fields of Kyutai's configurations that change the network in ways not built here, with the only value accepted.
 _UNSUPPORTED: dict[str, Any] = {
     "conditioners": {},
     "fuser": None,
@@ -85,7 +85,9 @@ class LMConfig:
         if self.n_q % 2:
             raise ValueError(f"n_q is {self.n_q}, but two speakers need an even number of codebooks")
         if self.dep_q not in (self.n_q // 2, self.n_q):
-            raise ValueError(f"dep_q is {self.dep_q}; it must be the agent's {self.n_q // 2} or all {self.n_q} codebooks")
+            raise ValueError(
+                f"dep_q is {self.dep_q}; it must be the agent's {self.n_q // 2} or all {self.n_q} codebooks"
+            )
         schedule = self.depformer_weights_per_step_schedule
         if schedule is not None and len(schedule) != self.dep_q:
             raise ValueError(f"depformer_weights_per_step_schedule has {len(schedule)} entries for {self.dep_q} steps")
@@ -155,11 +157,15 @@ class LMConfig:
         if config.get("depformer_weights_per_step", True) is False:
             raise ValueError("depformer_weights_per_step=false is not supported")
         known = {field.name for field in fields(cls)}
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items() if name in known}
+        values = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in config.items() if name in known
+        }
         if values.get("depformer_dim_feedforward", 1) is None:
             del values["depformer_dim_feedforward"]
         if "depformer_dim_feedforward" not in values and "depformer_dim" in values:
-            values["depformer_dim_feedforward"] = int(values.get("hidden_scale", cls.hidden_scale) * values["depformer_dim"])
+            values["depformer_dim_feedforward"] = int(
+                values.get("hidden_scale", cls.hidden_scale) * values["depformer_dim"]
+            )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Choosing tokens from logits: greedy, or temperature and top-k, for a batch of conversations that never share their luck.
+"""Choosing tokens from logits, greedily or by temperature and top-k, for conversations that never share their luck.
 
 Chance enters as one uniform number for each token, drawn by each conversation from a generator of its own; the rest is
 arithmetic row by row, so that a row's token depends on its own logits, settings and number alone.
@@ -63,7 +63,9 @@ class Chooser:
         best = logits.argmax(dim=-1)
         if self._all_greedy:
             return best
-        return torch.where(self._greedy, best, sample(logits, settings.temperature, settings.top_k, settings.widest, luck))
+        return torch.where(
+            self._greedy, best, sample(logits, settings.temperature, settings.top_k, settings.widest, luck)
+        )
 
 
 class _Settings:
@@ -78,7 +80,7 @@ def sample(
 ) -> torch.Tensor:
     """Draw one token a row by inverting the cumulative distribution.
 
-    Candidates that tie with the k-th likeliest all stay, so that which of them remain never depends on the order of a sort.
+    Candidates that tie with the k-th likeliest all stay, so that a sort's order never decides which of them remain.
 
     Args:
         logits: `[B, card]`.

@@ -1,7 +1,7 @@
 """The hybrid system prompt: voice and role written on the grid before the first live frame.
 
-PersonaPlex paper (arXiv 2602.06053), section 3: voice, silence, role text, silence on the agent's streams, a sine on the
-user's. Training and serving both build their prompts here.
+PersonaPlex paper (arXiv 2602.06053), section 3: voice, silence, role text, silence on the agent's streams, a sine on
+the user's. Training and serving both build their prompts here.
 """
 
 from __future__ import annotations
@@ -79,15 +79,13 @@ def prompt_of_frames(frames: torch.Tensor, layout: Layout) -> Prompt:
     return Prompt(lag(F.pad(frames, (0, layout.max_delay), value=UNGENERATED)[None], layout)[0])
 
 
-def prompt_of_embeddings(
-    embeddings: torch.Tensor, cache: torch.Tensor, frames: torch.Tensor, layout: Layout
-) -> Prompt:
+def prompt_of_embeddings(embeddings: torch.Tensor, cache: torch.Tensor, frames: torch.Tensor, layout: Layout) -> Prompt:
     """The prompt that replays a voice's embeddings, restores the columns it left behind, and writes frames after them.
 
     Args:
         embeddings: `[N - 1, dim]`, of columns 0 to N - 2.
-        cache: int64 `[S, W]`, W of at least `max_delay + 3`: columns N - 1 and, in delayed streams, those after it; column c
-            is in slot `c % W`.
+        cache: int64 `[S, W]`, W of at least `max_delay + 3`: columns N - 1 and, in delayed streams, those after it;
+            column c is in slot `c % W`.
         frames: int64 `[S, T]`, what follows the voice.
         layout: the model's layout.
     """

@@ -1,4 +1,4 @@
-"""The role text: cleaned, so that it cannot forge the prompt's tags, and wrapped as the models were trained to see it."""
+"""The role text: cleaned, so that it cannot forge the prompt's tags, and wrapped as models were trained to see it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ _TAGS = re.compile(r"<\s*/?\s*system\s*>", re.IGNORECASE)
 def clean_role(role: str) -> str:
     """A role as plain text: control characters become spaces, `<system>` tags go, runs of blanks become one.
 
-    A role that comes wrapped already is thereby unwrapped, so wrapping never doubles, and a tag inside it cannot end the
-    prompt early.
+    A role that comes wrapped already is thereby unwrapped, so wrapping never doubles, and a tag inside it cannot end
+    the prompt early. A tag in letters that a tokenizer may take for plain ones (`＜system＞`) goes too.
     """
     plain = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in role)
+    if _TAGS.search(folded := unicodedata.normalize("NFKC", plain)):
+        plain = folded
     while _TAGS.search(plain):  # a removal may join the halves of another tag
         plain = _TAGS.sub(" ", plain)
     return " ".join(plain.split())

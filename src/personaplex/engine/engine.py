@@ -1,0 +1,233 @@
+"""Many conversations in one batch: sound in, sound and words out, one tick each 80 ms."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from personaplex.engine.conversation import Conversation, Detokenizer, PieceText, Trace
+from personaplex.engine.prefixes import PrefixCache
+from personaplex.engine.stepper import Prefix, Stepper, prefill
+from personaplex.errors import UserError
+from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
+from personaplex.lm.sampling import Chooser, Sampling
+from personaplex.persona.persona import Persona, PromptedModel, TextEncoder, build_prompt
+
+PREFIX_BYTES = 1 << 30  # memory for the prompts of personas seen before
+
+
+class EngineFull(UserError):
+    """All rows are taken: somebody must leave before another can come."""
+
+
+class _Tokenizer(TextEncoder, Detokenizer, Protocol):
+    pass
+
+
+class EngineModel(PromptedModel, Protocol):
+    """What the engine must know of a model: `checkpoints.Model` is one."""
+
+    @property
+    def tokenizer(self) -> _Tokenizer:
+        """Its tokenizer."""
+
+
+@dataclass
+class Totals:
+    """Sums over the life of an engine, in seconds and counts.
+
+    Attributes:
+        frames: frames of all conversations together.
+        ticks: ticks in which at least one row took part.
+        encode: the users' sound to codes.
+        think: both transformers and the choice of tokens.
+        decode: the agent's codes to sound.
+        prefill: reading prompts that were not cached.
+        prefills: how many.
+    """
+
+    frames: int = 0
+    ticks: int = 0
+    encode: float = 0.0
+    think: float = 0.0
+    decode: float = 0.0
+    prefill: float = 0.0
+    prefills: int = 0
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of conversation, all rows together, for each second of ticking; 0 before the first."""
+        spent = self.encode + self.think + self.decode
+        return self.frames * FRAME_SECONDS / spent if spent else 0.0
+
+
+class Engine:
+    """Steps up to `capacity` conversations together.
+
+    A conversation may begin and end at any tick. Its tokens depend on its own input and seed alone; the capacity, not
+    how many rows are taken, decides the arithmetic. Everything here belongs to one thread, which may be any.
+
+    Args:
+        model: the model that all of them talk with.
+        capacity: the most conversations at once; a tick costs about the same however many there are.
+        prefix_bytes: memory for the prompts of personas seen before.
+        exact_times: wait for the device before reading the clock, so that traces tell its work apart.
+    """
+
+    def __init__(
+        self, model: EngineModel, capacity: int = 1, prefix_bytes: int = PREFIX_BYTES, exact_times: bool = False
+    ):
+        if capacity < 1:
+            raise ValueError(f"an engine needs at least one row, not {capacity}")
+        self.model, self.capacity = model, capacity
+        self.layout = model.lm.layout
+        self.device = model.lm.text_emb.weight.device
+        self.prefixes = PrefixCache(prefix_bytes)
+        self.totals = Totals()
+        self._exact_times = exact_times and self.device.type == "cuda"
+        self._sound = next(model.codec.parameters())  # its dtype and device are those of sound
+        self._stepper = Stepper(model.lm, capacity)
+        self._encoder = model.codec.init_encoder_state(capacity)
+        self._decoder = model.codec.init_decoder_state(capacity)
+        self._rows: list[Conversation | None] = [None] * capacity
+        self._chooser = Chooser([Sampling()] * capacity, self.device)
+        blank = torch.full((self.layout.streams,), self.layout.text_pad)
+        blank[self.layout.agent] = blank[self.layout.user] = model.silence.cpu()
+        self._blank = blank.to(self.device)  # the frame of a delayed model's first outputs
+
+    @property
+    def conversations(self) -> list[Conversation]:
+        """Those that are open, by row."""
+        return [conversation for conversation in self._rows if conversation is not None]
+
+    @property
+    def free(self) -> int:
+        """Rows that nobody is in."""
+        return self.capacity - len(self.conversations)
+
+    def prefix(self, persona: Persona | None) -> Prefix:
+        """Read a persona's prompt, or find it read already; a server may do so before anybody comes.
+
+        Raises:
+            UserError: when the prompt is too long for the model.
+        """
+        prompt = build_prompt(persona, self.model)
+        return self.prefixes.get(prompt.digest, lambda: self._timed_prefill(prompt))
+
+    def open(
+        self, persona: Persona | None = None, sampling: Sampling | None = None, seed: int | None = None
+    ) -> Conversation:
+        """Begin a conversation.
+
+        Args:
+            persona: who the agent is; None for a model without personas.
+            sampling: how tokens are chosen; None for the published settings.
+            seed: of its random numbers, 0 to 2**63 - 1; None for one drawn now, which the conversation tells.
+
+        Raises:
+            EngineFull: when all rows are taken.
+            UserError: when the persona's prompt is too long for the model.
+        """
+        if not self.free:
+            raise EngineFull(f"All {self.capacity} places are taken; try again when a conversation has ended.")
+        row = self._rows.index(None)
+        prefix = self.prefix(persona)
+        sampling = sampling or Sampling()
+        seed = secrets.randbits(63) if seed is None else seed
+        conversation = Conversation(
+            row,
+            sampling,
+            seed,
+            streams=1 + self.layout.codebooks,
+            late=self._stepper.late,
+            text=PieceText(self.model.tokenizer, self.layout),
+            close=self._leave,
+        )
+        luck = conversation.draw()[None].to(self.device)
+        self._stepper.begin(row, prefix, luck, Chooser([sampling], self.device))
+        only = torch.tensor([row], device=self._sound.device)
+        with torch.inference_mode():
+            self._encoder.reset(only)
+            self._decoder.reset(only)
+        self._rows[row] = conversation
+        self._choose_anew()
+        return conversation
+
+    @torch.inference_mode()
+    def tick(self) -> int:
+        """Advance every conversation that has a whole frame of input by one frame; the others stay as they are.
+
+        Returns:
+            How many took part.
+        """
+        ready = [conversation for conversation in self.conversations if conversation.backlog]
+        if not ready:
+            return 0
+        rows = [conversation.row for conversation in ready]
+        sound = np.zeros((self.capacity, 1, FRAME_SAMPLES), dtype=np.float32)
+        luck = torch.zeros(self.capacity, 1 + self.layout.codebooks)
+        for conversation in ready:
+            sound[conversation.row, 0] = conversation.take()
+            luck[conversation.row] = conversation.draw()
+        active = None
+        if len(ready) < self.capacity:
+            active = torch.zeros(self.capacity, dtype=torch.bool)
+            active[rows] = True
+            active = active.to(self.device)
+        codec = self.model.codec
+        times = [self._clock()]
+        self._encoder.set_active(active)
+        user = codec.encode(torch.from_numpy(sound).to(self._sound), self._encoder)[:, :, 0].to(self.device)
+        times.append(self._clock())
+        frame = self._stepper.step(user, luck.to(self.device), self._chooser, active)
+        for conversation in ready:
+            if conversation.ticks < conversation.late:
+                frame[conversation.row] = self._blank
+        times.append(self._clock())
+        self._decoder.set_active(active)
+        # Rows that take no part may hold cells that were never written; what is decoded for them is not kept.
+        codes = frame[:, self.layout.agent].clamp(0, self.layout.card - 1).to(self._sound.device)
+        pcm = codec.decode(codes[:, :, None], self._decoder)[:, 0].float().cpu().numpy()
+        tokens = frame.cpu().numpy()
+        times.append(self._clock())
+        self._give(ready, pcm, tokens, times)
+        return len(ready)
+
+    def _give(self, ready: Sequence[Conversation], pcm: np.ndarray, tokens: np.ndarray, times: Sequence[float]) -> None:
+        encode, think, decode = (after - before for before, after in zip(times, times[1:], strict=False))
+        trace = Trace(1e3 * encode, 1e3 * think, 1e3 * decode, len(ready), self.capacity)
+        for conversation in ready:
+            conversation.give(pcm[conversation.row].copy(), tokens[conversation.row].copy(), trace)
+        totals = self.totals
+        totals.frames += len(ready)
+        totals.ticks += 1
+        totals.encode += encode
+        totals.think += think
+        totals.decode += decode
+
+    def _timed_prefill(self, prompt) -> Prefix:  # noqa: ANN001
+        begin = self._clock()
+        prefix = prefill(self.model.lm, prompt)
+        self.totals.prefill += self._clock() - begin
+        self.totals.prefills += 1
+        return prefix
+
+    def _leave(self, conversation: Conversation) -> None:
+        self._rows[conversation.row] = None
+        self._choose_anew()
+
+    def _choose_anew(self) -> None:
+        # Rows that nobody is in are greedy: then a batch of greedy conversations draws no distributions at all.
+        empty = Sampling(greedy=True)
+        self._chooser = Chooser([row.sampling if row else empty for row in self._rows], self.device)
+
+    def _clock(self) -> float:
+        if self._exact_times:
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
