@@ -64,6 +64,17 @@ def tiny_config(**changes: Any) -> LMConfig:
     return LMConfig(**sizes | changes)
 
 
+def tiny_model_parts(folder: Path) -> Parts:
+    """A tiny model with random weights; its tokenizer is made in `folder`."""
+    return make_parts(train_tokenizer(folder / "tokenizer", 290))
+
+
+def make_parts(tokenizer: Path) -> Parts:
+    """A tiny model with random weights."""
+    torch.manual_seed(0)
+    return Parts(LanguageModel(tiny_config()).eval(), build_codec(CODEC).eval(), tokenizer)
+
+
 @pytest.fixture(scope="session")
 def tokenizer_file(tmp_path_factory) -> Path:
     """A tokenizer of 290 pieces."""
@@ -79,5 +90,4 @@ def small_tokenizer(tmp_path_factory) -> Path:
 @pytest.fixture
 def parts(tokenizer_file) -> Parts:
     """A tiny model with random weights."""
-    torch.manual_seed(0)
-    return Parts(LanguageModel(tiny_config()).eval(), build_codec(CODEC).eval(), tokenizer_file)
+    return make_parts(tokenizer_file)

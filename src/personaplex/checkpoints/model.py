@@ -95,14 +95,14 @@ def load_model(
     meta = read_config(directory)
     if repo is not None:
         _fetch_parts(repo, directory, meta)
-    weights = Weights(_part(directory, meta, "moshi_name", MOSHI_NAME))
+    weights = Weights(part_path(directory, meta, "moshi_name", MOSHI_NAME))
     lm = _load_lm(directory, meta, weights, device, dtype, as_personaplex)
     layout = lm.layout
-    own = _own_fields(directory, meta)
-    codec_weights = Weights(_part(directory, meta, "mimi_name", MIMI_NAME))
+    own = own_fields(directory, meta)
+    codec_weights = Weights(part_path(directory, meta, "mimi_name", MIMI_NAME))
     codec = _load_codec(directory, own.get("codec"), codec_weights, device, layout.codebooks, layout.card)
     tokenizer = Tokenizer(
-        _part(directory, meta, "tokenizer_name", TOKENIZER_NAME), hidden=(layout.text_pad, layout.text_end_pad)
+        part_path(directory, meta, "tokenizer_name", TOKENIZER_NAME), hidden=(layout.text_pad, layout.text_end_pad)
     )
     if tokenizer.size != layout.text_card:
         raise UserError(
@@ -119,7 +119,7 @@ def load_model(
         tokenizer=tokenizer,
         silence=_frame(directory, own, "silence", RELEASED_SILENCE if released else None, codec),
         sine=_frame(directory, own, "sine", RELEASED_SINE if released else None, codec),
-        voices=VoiceLibrary(_voices_directory(directory)),
+        voices=VoiceLibrary(voices_directory(directory)),
         meta=meta,
         voice_seconds=own.get("voice_seconds"),
         text_lead=lead if isinstance(lead, int) else 0,
@@ -217,7 +217,8 @@ def _load_codec(
     return codec.to(device).eval().requires_grad_(False)
 
 
-def _own_fields(directory: Path, meta: Mapping[str, Any]) -> Mapping[str, Any]:
+def own_fields(directory: Path, meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Our additions to a `config.json`. Raises UserError when they are not an object."""
     own = meta.get("personaplex", {})
     if not isinstance(own, Mapping):
         raise UserError(f"{directory / 'config.json'}: the field personaplex must be an object.")
@@ -248,7 +249,7 @@ def _name(directory: Path, meta: Mapping[str, Any], field: str, default: str) ->
     return name
 
 
-def _part(directory: Path, meta: Mapping[str, Any], field: str, default: str) -> Path:
+def part_path(directory: Path, meta: Mapping[str, Any], field: str, default: str) -> Path:
     """Path of one of the model's files; Kyutai's configurations may borrow one from another hub repository."""
     name = _name(directory, meta, field, default)
     remote = _REMOTE.fullmatch(name)
@@ -270,7 +271,7 @@ def _fetch_parts(repo: str, directory: Path, meta: Mapping[str, Any]) -> None:
     fetch(repo, wanted)
 
 
-def _voices_directory(directory: Path) -> Path:
+def voices_directory(directory: Path) -> Path:
     """Where the voices are: `voices/`, or NVIDIA's `voices.tgz` unpacked into our cache."""
     inside, archive = directory / "voices", directory / "voices.tgz"
     return unpack_voices(archive) if archive.is_file() and not inside.is_dir() else inside

@@ -122,11 +122,26 @@ def fetch(repo: str, patterns: Sequence[str]) -> Path:
         return Path(huggingface_hub.snapshot_download(repo, allow_patterns=list(patterns)))
 
 
-def cached(repo: str, files: Sequence[str]) -> bool:
-    """Whether all of these files of a repository are in the hub's cache."""
-    import huggingface_hub
+def cached(repo: str) -> Path | None:
+    """The directory of a repository in the hub's cache, complete or not; None when nothing of it is there."""
+    try:
+        import huggingface_hub
+    except ImportError:
+        return None
+    for file in ("config.json", MOSHI_NAME):
+        found = huggingface_hub.try_to_load_from_cache(repo, file)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
 
-    return all(isinstance(huggingface_hub.try_to_load_from_cache(repo, file), str) for file in files)
+
+def has_token() -> bool:
+    """Whether the hub's client has a token, from HF_TOKEN or an earlier login."""
+    try:
+        import huggingface_hub
+    except ImportError:
+        return False
+    return huggingface_hub.get_token() is not None
 
 
 @contextmanager
