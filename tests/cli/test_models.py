@@ -78,7 +78,7 @@ def test_a_model_that_would_not_load_is_not_called_ready(folder):
 
 def test_an_absent_bundled_model_is_said_to_be():
     output = " ".join(run().output.split())
-    assert "nano bundled" in output and "not in this installation" in output
+    assert "nano missing MIT" in output and "not in this installation" in output
 
 
 def test_an_unknown_model_is_one_sentence_and_status_2():

@@ -35,7 +35,7 @@ class Description:
         name: what `--model` takes.
         about: one line on what it is, or "".
         licence: the licence of its weights, or "" where it is not known here.
-        where: "bundled", "downloaded", "on the hub" or "local".
+        where: "bundled", "downloaded", "on the hub", "local", or "missing" for a bundled model that is not there.
         path: its directory, or None when it is not on this machine.
         nbytes: its size on disk, or that of its download.
         ready: whether it can be loaded as it is, checked to the headers of its weight files.
@@ -66,7 +66,7 @@ def describe(name_or_path: str) -> Description:
     except UserError as error:
         if named is None:
             raise
-        return _describe(named, "bundled", None, str(error))
+        return _describe(named, "missing", None, str(error))
     known = named or next((model for model in NAMED.values() if repo is not None and model.repo == repo), None)
     model = known or NamedModel(name_or_path, "", "", repo=repo)
     if repo is None:

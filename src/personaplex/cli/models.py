@@ -15,7 +15,9 @@ def models(model: str | None) -> None:
     from personaplex.checkpoints.describe import Description, describe, describe_all, size
 
     def state(one: Description) -> str:
-        return f"ready ({one.where})" if one.ready else one.where if one.path is None else f"incomplete ({one.where})"
+        if one.path is None:
+            return one.where
+        return f"{'ready' if one.ready else 'incomplete'} ({one.where})"
 
     width = max(60, min(shutil.get_terminal_size().columns, 120))
     if model is None:
@@ -24,8 +26,8 @@ def models(model: str | None) -> None:
         widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
         for one, row in zip(every, columns, strict=True):
             click.echo("  ".join(cell.ljust(pad) for cell, pad in zip(row, widths, strict=True)).rstrip())
-            note = one.about + (f"; {one.hint}" if one.hint else "")
-            click.echo(textwrap.fill(note, width, initial_indent="    ", subsequent_indent="    "))
+            for note in filter(None, (one.about, one.hint)):
+                click.echo(textwrap.fill(note, width, initial_indent="    ", subsequent_indent="    "))
         click.echo("\nAny of these after --model; so do a model directory and a hub id such as owner/name.")
         return
     one = describe(model)
