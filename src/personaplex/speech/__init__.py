@@ -1,1 +1,1 @@
-"""Other people's speech engines behind small protocols: text to speech, recognition, voice activity, speaker embeddings."""
+"""Other people's speech engines behind small protocols: synthesis, recognition, voice activity, speaker embeddings."""

@@ -2,8 +2,8 @@
 
 Knows espeak-ng's C interface and nothing of who speaks. Its phones are not CMU's, so utterances carry none.
 
-The library keeps the phases of its oscillators from one utterance to the next and has no working reset. So that the same
-text always gives the same samples, each utterance is made in a forked child of a process that never spoke (20 ms).
+The library keeps the phases of its oscillators from one utterance to the next and has no working reset. So that the
+same text always gives the same samples, each utterance is made in a forked child of a process that never spoke (20 ms).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Espeak:
 
 
 def _words(events: list[tuple[int, int, float, bytes]], text: str, seconds: float, warp: float) -> list[Word]:
-    """Word times. A word that espeak-ng gave no event (it runs some together) shares its neighbour's time by letters."""
+    """Word times. A word without an event (espeak-ng runs some together) shares its neighbour's time by letters."""
     starts, ends = {}, {}
     current, quiet_since = None, 0.0
     for kind, position, time, name in events:

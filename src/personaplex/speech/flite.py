@@ -44,7 +44,7 @@ class Flite:
         self._stretch: dict[str, float] = {}  # a voice's own duration_stretch
 
     def say(self, text: str, speaker: Speaker) -> Utterance:
-        """Speak `text`; SpeechError for an unknown voice or a text whose words flite reads as others (figures, signs)."""
+        """Speak `text`; SpeechError for an unknown voice or a text with figures or signs, read as other words."""
         lib, voice = self._lib, self._voice(speaker.voice)
         features = voice.contents.features
         lib.feat_set_float(features, b"duration_stretch", self._stretch[speaker.voice] * speaker.stretch * speaker.warp)
@@ -97,7 +97,7 @@ class Flite:
 
 
 def _regroup(expected: list[str], spoken: list[Word], text: str) -> list[Word]:
-    """Join what flite splits (`dishwasher` + `'s`). It renames homographs (`read`, `red`), so names are not compared."""
+    """Join what flite splits (`dishwasher` + `'s`). It renames homographs (`read`, `red`), so their number decides."""
     groups: list[list[Word]] = []
     for word in spoken:
         if word.text.startswith("'") and groups:

@@ -29,10 +29,10 @@ AGENTS: dict[str, Speaker] = {
         _agent("NATM1", "awb", 0.95, 1.00, 1.08),
         _agent("NATM2", "rms", 1.10, 1.10, 0.88),
         _agent("NATM3", "awb", 0.76, 0.93, 1.04),
-        _agent("VARF0", "slt", 1.32, 1.13, 0.98),
+        _agent("VARF0", "slt", 1.34, 1.06, 0.94),
         _agent("VARF1", "slt", 0.82, 1.04, 1.06),
         _agent("VARF2", "slt", 1.10, 0.91, 1.08),
-        _agent("VARF3", "slt", 1.05, 1.17, 1.00),
+        _agent("VARF3", "slt", 0.97, 1.07, 0.96),
         _agent("VARF4", "slt", 1.42, 1.07, 1.02),
         _agent("VARM0", "rms", 0.91, 0.91, 0.95),
         _agent("VARM1", "awb", 1.12, 1.08, 1.10),
@@ -47,7 +47,7 @@ _ACCENTS = ("en-us", "en-us", "en-us", "en-gb-x-rp", "en-gb-scotland")
 
 
 def random_user(rng: np.random.Generator, split: str) -> Speaker:
-    """Draw a user: for `train` a random bend of flite's or espeak-ng's voices, for `test` a held-out voice lightly bent."""
+    """Draw a user: for `train` a voice that is not held out, bent; for `test` one of those, lightly bent."""
     if split == "test":
         voice = "kal16" if rng.random() < 0.5 else "en-us+f4"
         engine = "flite" if voice == "kal16" else "espeak"

@@ -1,7 +1,7 @@
 """What every text-to-speech engine of the house gives: sound at 24 kHz with the time of every word.
 
-Knows the shape of an utterance and of a speaker, and which engine speaks for whom. Does not know how an engine is called
-(`flite`, `espeak` do), nor who takes part in a conversation (`speakers` does).
+Knows the shape of an utterance and of a speaker, and which engine speaks for whom. Does not know how an engine is
+called (`flite`, `espeak` do), nor who takes part in a conversation (`speakers` does).
 """
 
 from __future__ import annotations

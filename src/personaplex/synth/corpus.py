@@ -10,6 +10,7 @@ import functools
 import json
 import multiprocessing
 import os
+import threading
 from collections import Counter, deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -38,21 +39,35 @@ _CALIBRATION = (
     "Please leave your wet shoes by the door before you come in.",
 )
 # What voice samples say: nothing that a conversation of the corpus says.
-_VOICE_TEXTS = _CALIBRATION + (
-    "A cold wind came down from the hills and shook the trees.", "My uncle keeps nine brown hens behind the barn.",
-    "They painted the fence twice, but the wood still looks gray.", "The clock above the door strikes every quarter hour.",
-    "Nobody noticed that the map had been hanging upside down.", "She folded the letter and put it back in the box.",
-    "In the evening the whole village smells of smoke and pine.", "The train was late, so we shared a bag of nuts.",
-    "Two grey horses stood quietly under the chestnut tree.", "He wrote the number on his hand with a blue pen.",
-    "The soup needs a pinch of salt and a little more pepper.", "From the roof you can see three bridges and the harbor.",
-    "Her brother fixed the radio with a spoon and some tape.", "We slept in a tent beside a noisy little stream.",
-    "The judge read the paper slowly and closed the folder.", "Half of the class had forgotten to bring their books.",
-    "A yellow bus stopped and let the ducks cross the road.", "The old actor bowed, smiled, and left the stage.",
-    "Snow covered the tracks before the hunters came back.", "You could hear the choir from the other side of the square.",
-    "The baker wakes at three and whistles while he works.", "Our neighbor collects stamps, coins, and broken umbrellas.",
-    "The doctor listened, nodded, and wrote a short note.", "That jacket has more pockets than I have keys.",
-    "We watched the fog roll over the quiet fields.", "The carpenter measured the shelf and cut it too short.",
-)  # fmt: skip
+_VOICE_TEXTS = (
+    *_CALIBRATION,
+    "A cold wind came down from the hills and shook the trees.",
+    "My uncle keeps nine brown hens behind the barn.",
+    "They painted the fence twice, but the wood still looks gray.",
+    "The clock above the door strikes every quarter hour.",
+    "Nobody noticed that the map had been hanging upside down.",
+    "She folded the letter and put it back in the box.",
+    "In the evening the whole village smells of smoke and pine.",
+    "The train was late, so we shared a bag of nuts.",
+    "Two grey horses stood quietly under the chestnut tree.",
+    "He wrote the number on his hand with a blue pen.",
+    "The soup needs a pinch of salt and a little more pepper.",
+    "From the roof you can see three bridges and the harbor.",
+    "Her brother fixed the radio with a spoon and some tape.",
+    "We slept in a tent beside a noisy little stream.",
+    "The judge read the paper slowly and closed the folder.",
+    "Half of the class had forgotten to bring their books.",
+    "A yellow bus stopped and let the ducks cross the road.",
+    "The old actor bowed, smiled, and left the stage.",
+    "Snow covered the tracks before the hunters came back.",
+    "You could hear the choir from the other side of the square.",
+    "The baker wakes at three and whistles while he works.",
+    "Our neighbor collects stamps, coins, and broken umbrellas.",
+    "The doctor listened, nodded, and wrote a short note.",
+    "That jacket has more pockets than I have keys.",
+    "We watched the fog roll over the quiet fields.",
+    "The carpenter measured the shelf and cut it too short.",
+)
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,7 @@ def generate(
     for sub in ("audio", "voices"):
         (plan.folder / sub).mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_die_with_parent)
     try:
         jobs = [pool.submit(write_voice, plan.folder, agent, n) for agent in AGENTS for n in range(VOICE_PROMPTS)]
         for job in tqdm(jobs, desc="voices", unit="file", disable=not progress):
@@ -171,6 +186,13 @@ def generate(
     finally:
         pool.shutdown(cancel_futures=True)
     return _summarise(plan, made)
+
+
+def _die_with_parent() -> None:
+    """Watch, in a worker, for the end of the process that started it: killed, it would leave idle workers behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _write_dialogues(

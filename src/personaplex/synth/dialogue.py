@@ -1,7 +1,7 @@
 """A script becomes two channels of sound on one clock, with the time of every word.
 
-Timing lives here: gaps, pauses inside turns, interruptions, backchannels, overlaps, silences. Both channels come out clean;
-what a microphone and a line do to the user's one is `channel`'s affair, and files are `corpus`'s.
+Timing lives here: gaps, pauses inside turns, interruptions, backchannels, overlaps, silences. Both channels come out
+clean; what a microphone and a line do to the user's one is `channel`'s affair, and files are `corpus`'s.
 """
 
 from __future__ import annotations

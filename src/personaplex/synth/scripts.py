@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """A role text, who speaks first, and the lines in order. `scenario`: `service`, `qa`, `casual` or `silent`."""
+    """A role text, who speaks first, the lines in order. `scenario`: `service`, `qa`, `casual` or `silent`."""
 
     scenario: str
     role: str
@@ -145,7 +145,7 @@ THANKS = Topic(
     ("Thank you.", "Thanks a lot.", "Thank you very much.", "Great, thank you.", "Okay, thanks.", "Perfect, thanks.",
      "Oh, that's great, thank you.", "Thanks for your help.", "Wonderful, thank you so much."),
     ("You are welcome.", "You're welcome. Is there anything else?", "My pleasure.", "Happy to help.",
-     "You are very welcome. Can I help with anything else?", "No problem at all.", "Of course. Anything else I can do?"),
+     "You are very welcome. Can I help with anything else?", "No problem at all.", "Of course. Anything else?"),
 )  # fmt: skip
 GOODBYE = Topic(
     "goodbye",
@@ -163,7 +163,7 @@ HOW_ARE_YOU = Topic(
 ROBOT = Topic(
     "robot",
     ("Are you a robot?", "Am I talking to a real person?", "Are you a machine?", "Are you human?"),
-    ("I am a virtual assistant.", "I'm a computer voice, but I am happy to help.", "I am a virtual assistant, here to help you."),
+    ("I am a virtual assistant.", "I'm a computer voice, but happy to help.", "I am a virtual assistant, to help you."),
 )  # fmt: skip
 REPEAT = Topic(
     "repeat",
@@ -173,7 +173,7 @@ REPEAT = Topic(
 
 
 def draw_script(rng: np.random.Generator, split: str) -> Script:
-    """A script for `split` (`train` or `test`): six in ten service, two question-answer, nearly two casual, few silent."""
+    """A script for `split` (`train` or `test`): of ten, six service, two questions, two casual; a few silent."""
     from personaplex.synth import casual, service, teacher  # they build on this module
 
     roll = rng.random()

@@ -1,0 +1,90 @@
+"""Speech engines: the same text gives the same sound, and word times lie on it."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from personaplex.frames import SAMPLE_RATE
+from personaplex.speech.speakers import AGENTS, HELD_OUT, random_user
+from personaplex.speech.tts import Speaker, SpeechError, Voices, display_words, words_of
+
+TEXT = "Hi there, my dishwasher's broken. How much is a repair?"
+SPEAKERS = [
+    Speaker("plain", "flite", "slt", "F"),
+    Speaker("bent", "flite", "awb", "M", pitch=0.9, warp=1.1, stretch=1.1),
+    Speaker("robot", "espeak", "en-us+f2", "F", warp=0.95),
+]
+
+
+def has(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+engines = pytest.mark.skipif(
+    not (has("libflite.so.1") and has("libespeak-ng.so.1")), reason="flite or espeak-ng is not installed"
+)
+
+
+@engines
+@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda s: s.id)
+def test_words_in_order_and_reproducible(speaker):
+    voices = Voices()
+    said = voices.say(TEXT, speaker)
+    assert [w.text for w in said.words] == words_of(TEXT)
+    times = [t for w in said.words for t in (w.start, w.end)]
+    assert times == sorted(times) and times[0] >= 0 and times[-1] <= said.seconds + 0.01
+    voices.say("something else between", speaker)
+    assert np.array_equal(said.pcm, voices.say(TEXT, speaker).pcm)
+
+
+@engines
+@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda s: s.id)
+def test_word_times_lie_on_the_sound(speaker):
+    said = Voices().say("Boats. Cars. Trains.", speaker)
+    loud = [np.sqrt(np.mean(said.pcm[int(w.start * SAMPLE_RATE) : int(w.end * SAMPLE_RATE)] ** 2)) for w in said.words]
+    assert min(loud) > 0.01
+    for before, after in zip(said.words, said.words[1:], strict=False):
+        gap = said.pcm[int(before.end * SAMPLE_RATE) + 2 : int(after.start * SAMPLE_RATE) - 2]
+        assert len(gap) and not gap.any()  # digital silence between sentences
+
+
+@engines
+def test_stretch_and_warp():
+    voices = Voices()
+    plain = voices.say(TEXT, SPEAKERS[0])
+    slow = voices.say(TEXT, Speaker("slow", "flite", "slt", "F", stretch=1.3))
+    small = voices.say(TEXT, Speaker("small", "flite", "slt", "F", warp=1.2))
+    assert slow.seconds / plain.seconds == pytest.approx(1.3, abs=0.05)
+    assert small.seconds / plain.seconds == pytest.approx(1.0, abs=0.05)  # warp leaves the duration alone
+
+
+@engines
+def test_what_cannot_be_spoken():
+    voices = Voices()
+    for text, speaker in (
+        ("...", SPEAKERS[0]),
+        ("It costs 20 dollars", SPEAKERS[0]),
+        ("hello", Speaker("x", "flite", "nobody", "F")),
+        ("hello", Speaker("x", "espeak", "nobody", "F")),
+        ("hello", Speaker("x", "parrot", "polly", "F")),
+    ):
+        with pytest.raises(SpeechError):
+            voices.say(text, speaker)
+
+
+def test_words():
+    assert words_of("Hello, it's 'fine'.") == ["hello", "it's", "'fine'"]
+    assert display_words("Well - hello, you!") == ["Well", "hello,", "you!"]
+
+
+def test_held_out_voices_are_never_trained_on():
+    rng = np.random.default_rng(0)
+    train = {random_user(rng, "train").voice for _ in range(300)} | {s.voice for s in AGENTS.values()}
+    test = {random_user(rng, "test").voice for _ in range(50)}
+    assert test == set(HELD_OUT) and not train & test
+    assert len(AGENTS) == 18 and len({(s.voice, s.pitch, s.warp, s.stretch) for s in AGENTS.values()}) == 18

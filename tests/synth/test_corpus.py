@@ -1,0 +1,137 @@
+"""Corpora: the timing rules of a conversation, and files that depend on nothing but seed and index."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
+from personaplex.speech.speakers import AGENTS, random_user
+from personaplex.speech.tts import SpeechError, Utterance, Voices, Word, words_of
+from personaplex.synth.__main__ import synth
+from personaplex.synth.channel import user_microphone
+from personaplex.synth.corpus import Plan, generate, write_dialogue, write_voice
+from personaplex.synth.dialogue import MAX_SECONDS, MIN_SECONDS, perform
+from personaplex.synth.scripts import draw_script
+
+
+class Buzz:
+    """A text-to-speech engine that is always there: a third of a second of tone for each word."""
+
+    def say(self, text, speaker):
+        words = tuple(Word(w, i / 3, (i + 1) / 3) for i, w in enumerate(words_of(text)))
+        pcm = np.sin(np.arange(len(words) * SAMPLE_RATE // 3) / 20).astype(np.float32)
+        return Utterance(pcm, words)
+
+
+def dialogues(count):
+    for index in range(count):
+        rng = np.random.default_rng(index)
+        yield perform(draw_script(rng, "train"), Buzz(), AGENTS["NATF0"], random_user(rng, "train"), 0.5, rng)
+
+
+def test_timing_rules():
+    kinds = set()
+    for made in dialogues(100):
+        assert len(made.agent) == len(made.user) and len(made.agent) % FRAME_SAMPLES == 0
+        assert MIN_SECONDS <= made.seconds <= MAX_SECONDS + 6
+        kinds |= {turn.kind for turn in made.turns}
+        for before, after in zip(made.turns, made.turns[1:], strict=False):
+            if "backchannel" in (before.kind, after.kind):
+                continue
+            if after.who == "agent":
+                assert 0.19 <= after.start - before.end <= 0.71
+            if after.kind == "interruption":
+                assert before.kind == "cut" and 0.19 <= before.end - after.start <= 0.41
+        for word, start, end, _ in made.words:
+            assert word and 0 <= start < end <= made.seconds
+    assert {"cut", "interruption", "backchannel", "question", "answer"} <= kinds
+
+
+def test_the_agent_is_silent_outside_its_turns():
+    for made in dialogues(40):
+        quiet = np.ones(len(made.agent), bool)
+        for turn in made.turns:
+            if turn.who == "agent":
+                quiet[int(turn.start * SAMPLE_RATE) - 2 : int(turn.end * SAMPLE_RATE) + 2] = False
+        assert not made.agent[quiet].any()
+
+
+def test_words_of_a_cut_turn_were_heard():
+    cut = 0
+    for made in dialogues(60):
+        for turn in made.turns:
+            if turn.kind == "cut":
+                spoken = [
+                    w
+                    for w, a, b, who in made.words
+                    if who == "agent" and turn.start - 1e-6 <= a and b <= turn.end + 0.03
+                ]
+                assert spoken == words_of(turn.text)
+                cut += 1
+    assert cut > 5
+
+
+def test_microphone_keeps_length_and_range():
+    rng = np.random.default_rng(0)
+    speech = np.sin(np.arange(SAMPLE_RATE) / 15).astype(np.float32)
+    for _ in range(20):
+        out = user_microphone(speech, speech, rng)
+        assert out.shape == speech.shape and out.dtype == np.float32 and np.abs(out).max() <= 1
+    assert np.isfinite(user_microphone(np.zeros_like(speech), speech, rng)).all()
+
+
+@pytest.fixture
+def engines():
+    rng = np.random.default_rng(0)
+    try:
+        for speaker in (AGENTS["NATF0"], random_user(rng, "test"), random_user(rng, "test"), random_user(rng, "test")):
+            Voices().say("hello", speaker)
+    except SpeechError as error:
+        pytest.skip(str(error))
+
+
+def test_files_depend_on_seed_and_index_alone(tmp_path, engines):
+    sounds = []
+    for name, order in (("one", (1, 2)), ("two", (2, 1))):
+        plan = Plan(tmp_path / name, 3, "test")
+        (plan.folder / "audio").mkdir(parents=True)
+        for index in order:
+            write_dialogue(plan, index)
+        sounds.append(
+            [(plan.folder / f"audio/00000{i}.{ext}").read_bytes() for i in (1, 2) for ext in ("flac", "json")]
+        )
+    assert sounds[0] == sounds[1]
+    stereo, rate = soundfile.read(tmp_path / "one/audio/000001.flac")
+    marks = json.loads((tmp_path / "one/audio/000001.json").read_text())
+    assert rate == SAMPLE_RATE and stereo.shape == (round(marks["duration"] * SAMPLE_RATE), 2)
+    assert {label for _, _, label in marks["alignments"]} <= {"SPEAKER_MAIN", "SPEAKER_USER"}
+    write_voice(_with_voices(tmp_path), "NATM0", 0)
+    sample, _ = soundfile.read(tmp_path / "voices/NATM0_0.flac")
+    assert 3.5 <= len(sample) / SAMPLE_RATE <= 5.2
+
+
+def _with_voices(folder):
+    (folder / "voices").mkdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_a_whole_corpus_and_its_continuation(tmp_path, engines, monkeypatch):
+    monkeypatch.setattr("personaplex.synth.corpus.VOICE_PROMPTS", 1)  # here, where jobs are given out
+    monkeypatch.setattr("personaplex.synth.corpus.AGENTS", {"NATF0": AGENTS["NATF0"]})
+    stats = generate(Plan(tmp_path, 1, "train"), count=3, workers=1, progress=False)
+    assert stats["dialogues"] == 3 and stats["hours"] > 0
+    rows = [json.loads(line) for line in (tmp_path / "data.jsonl").read_text().splitlines()]
+    assert [row["path"] for row in rows] == [f"audio/00000{i}.flac" for i in (1, 2, 3)]
+    made = (tmp_path / "audio/000001.flac").stat().st_mtime_ns
+    generate(Plan(tmp_path, 1, "train"), count=4, workers=1, progress=False)
+    assert (tmp_path / "audio/000001.flac").stat().st_mtime_ns == made
+    assert len((tmp_path / "text.txt").read_text().splitlines()) > 5
+
+
+def test_the_command_asks_for_an_amount(tmp_path):
+    result = CliRunner().invoke(synth, ["--out", str(tmp_path)])
+    assert result.exit_code != 0 and "--hours or --count" in result.output

@@ -1,0 +1,71 @@
+"""Scripts: reproducible, speakable, and honest about what the role tells."""
+
+import re
+
+import numpy as np
+import pytest
+
+from personaplex.speech.tts import display_words, words_of
+from personaplex.synth.scripts import GREETS_FIRST, draw_script
+from personaplex.synth.words import held_out, number
+
+
+def scripts(count, split="train", seed=0):
+    return [draw_script(np.random.default_rng([seed, i]), split) for i in range(count)]
+
+
+def test_same_seed_same_script():
+    assert scripts(20) == scripts(20)
+    assert scripts(20) != scripts(20, seed=1)
+
+
+def test_every_word_can_be_spoken():
+    for script in scripts(400):
+        assert script.role.isascii()
+        for line in script.lines:
+            assert line.text.isascii() and not re.search(r"[0-9$%&]", line.text)
+            assert len(words_of(line.text)) == len(display_words(line.text)) > 0
+
+
+def test_turns_alternate_and_only_a_greeting_agent_begins():
+    for script in scripts(400):
+        who = [line.who for line in script.lines]
+        assert all(a != b for a, b in zip(who, who[1:], strict=False))
+        greets = any(phrase in script.role for phrase in GREETS_FIRST)
+        assert script.agent_first == greets
+        if who:
+            assert who[0] == ("agent" if greets else "user")
+
+
+def test_answers_repeat_what_the_role_tells():
+    told = 0
+    for script in scripts(300):
+        role = script.role.lower()
+        for line in script.lines:
+            if line.who == "agent" and line.intent in ("name", "address", "slot", "hobby", "food", "place"):
+                if line.kind == "answer":
+                    assert line.fact in role
+                    told += line.fact in " ".join(words_of(line.text))
+    assert told > 30
+
+
+def test_a_refusal_is_about_something_untold():
+    for script in scripts(300):
+        for line in script.lines:
+            if line.kind == "refusal" and line.intent in ("address", "deposit", "warranty"):
+                assert line.intent not in script.role.lower()
+
+
+def test_company_and_name_pairs_of_the_test_split_are_its_own():
+    for split in ("train", "test"):
+        for script in scripts(150, split):
+            match = re.match(r"You work for (\w+) .*?(?:which is|,).*?our name is (\w+)", script.role)
+            if match:
+                assert held_out(match[2], match[1]) == (split == "test")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "zero"), (17, "seventeen"), (45, "forty five"), (290, "two hundred ninety")]
+)
+def test_numbers(value, words):
+    assert number(value) == words
