@@ -14,8 +14,6 @@ import sentencepiece
 import torch
 
 from personaplex.checkpoints.model import Model, load_model
-from personaplex.persona.voices import VoiceLibrary
-from personaplex.text import Tokenizer
 from personaplex.checkpoints.save import save_model
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
 from personaplex.lm.config import LMConfig
@@ -92,7 +90,12 @@ def tiny_tokenizer() -> Path:
 
 
 def tiny_model(
-    tmp_path: Path, seed: int = 0, voice_seconds: float | None = 2.0, text_lead: int = 2, **changes
+    tmp_path: Path,
+    seed: int = 0,
+    voice_seconds: float | None = 2.0,
+    text_lead: int = 2,
+    voices: bool = True,
+    **changes,
 ) -> Model:
     """A real model directory in `tmp_path / "tiny"` with random weights, loaded. `changes` are fields of LMConfig."""
     size = sentencepiece.SentencePieceProcessor(model_file=str(tiny_tokenizer())).get_piece_size()
@@ -107,22 +110,8 @@ def tiny_model(
         tokenizer=tiny_tokenizer(),
         silence=frame[0],
         sine=frame[1],
-        voices={name: torch.randint(layout.card, (layout.codebooks, 6)) for name in VOICES},
+        voices={name: torch.randint(layout.card, (layout.codebooks, 6)) for name in (VOICES if voices else ())},
         voice_seconds=voice_seconds,
         text_lead=text_lead,
     )
-    layout = lm.layout
-    return Model(
-        "tiny",
-        tmp_path / "tiny",
-        lm,
-        codec,
-        Tokenizer(tiny_tokenizer(), (layout.text_pad, layout.text_end_pad)),
-        frame[0],
-        frame[1],
-        VoiceLibrary(tmp_path / "tiny" / "voices"),
-        {},
-        voice_seconds,
-        text_lead,
-        "0",
-    )
+    return load_model(tmp_path / "tiny")

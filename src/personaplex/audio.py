@@ -68,10 +68,7 @@ def read_audio(path: str | Path, max_seconds: float = MAX_SECONDS) -> np.ndarray
     """
     path = Path(path)
     with _open(path) as file:
-        if file.frames > max_seconds * file.samplerate:
-            raise UserError(
-                f"{path} lasts {file.frames / file.samplerate:.1f} s; the limit is {max_seconds:g} s, so cut it first."
-            )
+        _check_length(path, file, max_seconds)
         resampler, parts, count = Resampler(file.samplerate, SAMPLE_RATE), [], 0
         for block in _blocks(path, file):
             count += len(block)
@@ -85,6 +82,17 @@ def read_audio(path: str | Path, max_seconds: float = MAX_SECONDS) -> np.ndarray
     if not np.isfinite(pcm).all():
         raise UserError(f"{path} is damaged: some of its samples are not numbers.")
     return pcm
+
+
+def sound_seconds(path: str | Path, max_seconds: float = MAX_SECONDS) -> float:
+    """Length of a sound file in seconds, from its header.
+
+    Raises:
+        UserError: when it is missing, a folder, empty, not sound, or longer than `max_seconds`.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        return _check_length(path, file, max_seconds)
 
 
 def read_pcm16(path: str | Path) -> np.ndarray:
@@ -172,6 +180,15 @@ def _open(path: Path) -> Any:
         raise UserError(
             f"{path} is damaged or not sound ({_reason(error)}); WAV, FLAC, OGG and MP3 files can be read."
         ) from error
+
+
+def _check_length(path: Path, file: Any, max_seconds: float) -> float:
+    seconds = file.frames / file.samplerate
+    if not seconds:
+        raise UserError(f"{path} holds no sound: it has no samples.")
+    if seconds > max_seconds:
+        raise UserError(f"{path} lasts {seconds:.1f} s; the limit is {max_seconds:g} s, so cut it first.")
+    return seconds
 
 
 def _read(path: Path, file: Any, count: int, dtype: str) -> np.ndarray:

@@ -76,7 +76,7 @@ def test_prefill_in_one_pass_equals_stepping_the_prompt_column_by_column(delays)
 
 @pytest.mark.parametrize("delays", DELAYS.values(), ids=DELAYS)
 def test_what_is_generated_is_what_the_forward_pass_predicts(delays):
-    """Every token chosen live is the likeliest by the whole sequence's teacher-forced logits: the grid was kept exactly."""
+    """Every token chosen live is the likeliest by the teacher-forced logits of the whole: the grid was kept exactly."""
     lm = tiny_lm(delays=delays)
     _, prompt = a_prompt(lm)
     user = user_codes(lm, 30)

@@ -1,0 +1,138 @@
+"""`personaplex offline`: recorded speech to a persona."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from personaplex.errors import UserError
+
+if TYPE_CHECKING:
+    from personaplex.checkpoints.model import Model
+    from personaplex.engine import Engine
+    from personaplex.persona.persona import Persona
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--input-wav", "inputs", type=_PATH, multiple=True, required=True, help="Sound file or folder; repeatable."
+)
+@click.option("--output-wav", type=_PATH, required=True, help="The agent's sound; a folder for several inputs.")
+@click.option("--output-text", type=_PATH, help="Its words and their times as JSON; a folder for several inputs.")
+@click.option("--output-tokens", type=_PATH, help="The grid as npz: text [T], agent [K,T], user [K,T].")
+@click.option("--voice-prompt", help="A voice of the model, or a sound file of at least 1 s.  [default: NATF2]")
+@click.option("--text-prompt", help="The role, in plain words.  [default: a friendly teacher]")
+@click.option("--model", "model_name", default="nano", show_default=True, help="A model's name, directory or hub id.")
+@click.option("--device", help="Such as cpu or cuda.  [default: an accelerator if there is one]")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed and input give the same tokens.")
+@click.option("--greedy", is_flag=True, help="Always the likeliest token.")
+@click.option("--temp-audio", type=click.FloatRange(0, min_open=True), default=0.8, show_default=True)
+@click.option("--temp-text", type=click.FloatRange(0, min_open=True), default=0.7, show_default=True)
+@click.option("--topk-audio", type=click.IntRange(0), default=250, show_default=True, help="0 for all.")
+@click.option("--topk-text", type=click.IntRange(0), default=25, show_default=True, help="0 for all.")
+@click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Conversations at once.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's; 1 with --stats]")
+@click.option("--stats", is_flag=True, help="Print how fast it was.")
+def offline(
+    inputs: tuple[Path, ...],
+    output_wav: Path,
+    output_text: Path | None,
+    output_tokens: Path | None,
+    voice_prompt: str | None,
+    text_prompt: str | None,
+    model_name: str,
+    device: str | None,
+    seed: int | None,
+    greedy: bool,
+    temp_audio: float,
+    temp_text: float,
+    topk_audio: int,
+    topk_text: int,
+    batch_size: int,
+    threads: int | None,
+    stats: bool,
+) -> None:
+    """Play recorded speech to a persona and write what it says, exactly as long as the recording."""
+    import torch
+    from tqdm import tqdm
+
+    from personaplex.checkpoints.model import load_model
+    from personaplex.engine import Engine
+    from personaplex.lm.sampling import Sampling
+    from personaplex.offline import plan, run
+
+    jobs = plan(inputs, output_wav, output_text, output_tokens)
+    lengths = [_frames(job.source) for job in jobs]  # also finds what cannot be read before anything is computed
+    sampling = Sampling(temp_audio, topk_audio, temp_text, topk_text, greedy)
+    if threads is not None or stats:
+        torch.set_num_threads(threads or 1)
+    model = load_model(model_name, device=_device(device))
+    persona = choose_persona(model, voice_prompt, text_prompt)
+    if persona and persona.voice and persona.voice.note:
+        click.echo(persona.voice.note, err=True)
+    seed = secrets.randbits(32) if seed is None else seed
+    engine = Engine(model, min(batch_size, len(jobs)), exact_times=stats)
+    with tqdm(total=sum(lengths), unit="frame", desc="offline", disable=None) as bar:
+        run(engine, model, jobs, persona, sampling, seed, bar.update)
+    if stats:
+        click.echo(describe_speed(engine, torch.get_num_threads()))
+
+
+def choose_persona(model: Model, voice: str | None, role: str | None) -> Persona | None:
+    """The persona that the options mean.
+
+    A model without voices that is told neither voice nor role (Moshi) plays no persona and gets no prompt.
+
+    Raises:
+        UserError: when the voice is not one.
+    """
+    from personaplex.persona.persona import DEFAULT_ROLE, DEFAULT_VOICE, Persona
+
+    if voice is None and not model.voices.names():
+        return None if role is None else Persona(role)
+    sample = model.voices.load(DEFAULT_VOICE if voice is None else voice, model)
+    return Persona(DEFAULT_ROLE if role is None else role, sample)
+
+
+def describe_speed(engine: Engine, threads: int) -> str:
+    """Where the time went, as text of several lines."""
+    from personaplex.frames import FRAME_SECONDS
+
+    totals = engine.totals
+    ticks = max(totals.ticks, 1)
+    tick = 1000 * (totals.encode + totals.think + totals.decode) / ticks
+    parts = {"encode": totals.encode, "think": totals.think, "decode": totals.decode}
+    split = ", ".join(f"{name} {1000 * seconds / ticks:.1f} ms" for name, seconds in parts.items())
+    where = f"{threads} CPU thread{'s' * (threads != 1)}" if engine.device.type == "cpu" else str(engine.device)
+    return (
+        f"{totals.frames * FRAME_SECONDS:.1f} s of conversation at {totals.real_time_factor:.2f} x real time "
+        f"(whole loop, {where}, batch of {engine.capacity})\n"
+        f"a tick: {tick:.1f} ms of the 80 ms that it may take ({split})\n"
+        f"prompt: {1000 * totals.prefill / max(totals.prefills, 1):.0f} ms to read, "
+        f"{engine.prefixes.hits} of {engine.prefixes.hits + engine.prefixes.misses} from the cache"
+    )
+
+
+def _device(name: str | None) -> str:
+    import torch
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"The device {name!r} cannot be used here; try --device cpu.") from error
+    return name
+
+
+def _frames(path: Path) -> int:
+    from personaplex.audio import sound_seconds
+    from personaplex.frames import FRAME_RATE
+
+    return math.ceil(sound_seconds(path) * FRAME_RATE)
