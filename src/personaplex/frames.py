@@ -109,8 +109,8 @@ def undelay(values: torch.Tensor, delays: Sequence[int]) -> tuple[torch.Tensor, 
         delays: one delay for each of the K streams.
 
     Returns:
-        The realigned values (zeros where a stream's last `d` frames were never predicted) and a bool mask `[K, T]` of what
-        is valid.
+        The realigned values (zeros where a stream's last `d` frames were never predicted) and a bool mask `[K, T]` of
+        what is valid.
     """
     length = values.shape[2]
     out = torch.zeros_like(values)

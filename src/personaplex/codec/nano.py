@@ -1,8 +1,9 @@
 """A small codec with Mimi's contract: STFT in, causal ConvNeXt blocks, split RVQ, inverse STFT out.
 
 Log-magnitude spectra at 50 Hz → 12.5 Hz latents → codes → 100 Hz spectra with phase (Vocos, arXiv 2306.00814) → sound.
-Every part is causal, so a frame's codes need no sound after it; the decoded sound comes `output_delay` samples late, which
-lets the decoder see what a window's end will sound like before it has to say its beginning. Knows no training losses.
+Every part is causal, so a frame's codes need no sound after it; the decoded sound comes `output_delay` samples late,
+which lets the decoder see what a window's end will sound like before it has to say its beginning. Knows no training
+losses.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class PastState(State):
 
 
 class DepthwiseConv(nn.Module):
-    """A causal depthwise convolution over time, written as shifted products: faster on a CPU, both ways, than a conv1d."""
+    """A causal depthwise convolution over time as shifted products: faster on a CPU, both ways, than a conv1d."""
 
     def __init__(self, dim: int, kernel: int):
         super().__init__()
@@ -234,7 +235,9 @@ class NanoCodec(Codec):
         self.codebooks = config.codebooks
         self.card = config.card
         self.encoder = SoundEncoder(config)
-        self.quantizer = SplitRVQ(config.dim, config.codebook_dim, config.card, semantic=1, acoustic=config.codebooks - 1)
+        self.quantizer = SplitRVQ(
+            config.dim, config.codebook_dim, config.card, semantic=1, acoustic=config.codebooks - 1
+        )
         self.decoder = SoundDecoder(config)
 
     def init_encoder_state(self, batch: int, max_frames: int = 1) -> NodeState:

@@ -1,1 +1,1 @@
-"""Streaming building blocks: state, convolutions, attention with a ring KV cache. Knows nothing of tokens, codecs or sessions."""
+"""Streaming building blocks: state, convolutions, attention with a ring KV cache. Knows no tokens and no sessions."""

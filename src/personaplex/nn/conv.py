@@ -85,7 +85,7 @@ class OverlapState(State):
 
 
 class CausalConvTranspose1d(nn.Module):
-    """A transposed convolution whose output `t` depends on inputs up to `t // stride`; the excess is cut on the right."""
+    """A transposed convolution: output `t` depends on inputs up to `t // stride`, the excess on the right is cut."""
 
     def __init__(
         self, channels_in: int, channels_out: int, kernel: int, stride: int, groups: int = 1, bias: bool = True

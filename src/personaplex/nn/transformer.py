@@ -31,7 +31,7 @@ class TransformerConfig:
         gating: "silu" for a gated feed-forward block, "none" for a GELU one.
         norm: "rms_norm_f32", "rms_norm" or "layer_norm".
         layer_scale: initial LayerScale, or None for none.
-        schedule: weight index for each step, when every step of the sequence has weights of its own (depth transformer).
+        schedule: weight index of each step, when steps of the sequence have weights of their own (depth transformer).
     """
 
     dim: int
@@ -95,10 +95,8 @@ class LayerScale(nn.Module):
         return self.scale * x
 
 
-def rotary_angles(
-    positions: torch.Tensor, head_dim: int, max_period: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines, float32 `[B, 1, T, head_dim / 2]`, of the rotation at integer positions `[B, T]` (RoFormer)."""
+def rotary_angles(positions: torch.Tensor, head_dim: int, max_period: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines, float32 `[B, 1, T, head_dim / 2]`, of the rotation at positions int64 `[B, T]` (RoFormer)."""
     indices = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float32)
     frequencies = torch.exp(indices * (-math.log(max_period) * 2 / head_dim))
     angles = positions.float()[:, None, :, None] * frequencies
@@ -212,7 +210,7 @@ class StepLinear(nn.Module):
 
 
 def by_step(schedule: tuple[int, ...] | None, step: int, x: torch.Tensor, apply) -> torch.Tensor:  # noqa: ANN001
-    """Call `apply(weight_set, x)` on each run of positions of `x [B, T, C]` that share a weight set, and join the results."""
+    """Call `apply(weight_set, x)` on each run of positions of `x [B, T, C]` that share a weight set; join the results."""
     if schedule is None:
         return apply(0, x)
     length = x.shape[1]
@@ -247,7 +245,11 @@ class Attention(nn.Module):
         return F.linear(x, self.in_proj_weight.view(self.config.weight_sets, -1, self.config.dim)[index])
 
     def forward(
-        self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor] | None, mask: torch.Tensor | None, cache: Cache | None
+        self,
+        x: torch.Tensor,
+        angles: tuple[torch.Tensor, torch.Tensor] | None,
+        mask: torch.Tensor | None,
+        cache: Cache | None,
     ) -> torch.Tensor:
         """Attend over `x [B, T, C]`, and over the cache when there is one."""
         step = cache.step if isinstance(cache, StepKV) else 0
@@ -311,7 +313,11 @@ class Block(nn.Module):
         return self.gating(x)
 
     def forward(
-        self, x: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor] | None, mask: torch.Tensor | None, cache: Cache | None
+        self,
+        x: torch.Tensor,
+        angles: tuple[torch.Tensor, torch.Tensor] | None,
+        mask: torch.Tensor | None,
+        cache: Cache | None,
     ) -> torch.Tensor:
         """Map `[B, T, C]` to the same shape."""
         step = cache.step if isinstance(cache, StepKV) else 0

@@ -17,9 +17,9 @@ from personaplex.train.options import add_options, read_options
 PRESETS = {
     # The bundled model: Moshi's layout, small enough for one CPU core.
     "nano": {
-        "dim": 384,
+        "dim": 320,
         "num_layers": 6,
-        "num_heads": 6,
+        "num_heads": 5,
         "hidden_scale": 4.0,
         "context": 1500,
         "n_q": 16,
@@ -51,7 +51,9 @@ PRESETS = {
 
 
 def _budget(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and logs; a run there is resumed")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="folder for checkpoints and logs; a run there is resumed"
+    )
     parser.add_argument("--minutes", type=float, help="stop (resumably) after so many minutes")
     parser.add_argument("--save-every", type=float, default=4.0, metavar="MINUTES", help="between checkpoints [4]")
     parser.add_argument("--device", default="cpu", help="cpu or cuda [cpu]")
@@ -64,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     from personaplex.train.lm import LMTraining
 
     parser = argparse.ArgumentParser(
-        prog="personaplex train", description="Train a tokenizer, a codec and a language model; export a model directory."
+        prog="personaplex train",
+        description="Train a tokenizer, a codec and a language model; export a model directory.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -145,7 +148,14 @@ def _codec(arguments: argparse.Namespace) -> None:
     (arguments.run / "config.json").write_text(json.dumps(asdict(config)))
     settings = read_options(arguments, CodecTraining)
     train_codec(
-        arguments.sound, arguments.run, config, settings, arguments.minutes, arguments.save_every, start, arguments.device
+        arguments.sound,
+        arguments.run,
+        config,
+        settings,
+        arguments.minutes,
+        arguments.save_every,
+        start,
+        arguments.device,
     )
 
 

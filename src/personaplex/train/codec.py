@@ -1,7 +1,7 @@
 """Trains the small codec: spectral, magnitude, commitment and phone losses.
 
-The phone loss makes codebook 0 hold what is said: a linear map must read the phones, which the synthesiser knows, from its
-entry alone. It takes the place of semantic distillation from a speech model (Moshi paper, section 3.3.1).
+The phone loss makes codebook 0 hold what is said: a linear map must read the phones, which the synthesiser knows, from
+its entry alone. It takes the place of semantic distillation from a speech model (Moshi paper, section 3.3.1).
 """
 
 from __future__ import annotations
@@ -172,5 +172,3 @@ def train_codec(
     for step in run:
         run.log(trainer.step(step))
     return run.complete
-
-

@@ -44,7 +44,7 @@ class Drawing:
         length: frames of an example, prompt included.
         voice_frames: most frames of the voice sample; each example takes between a third of it and all.
         lead: frames by which a word's text precedes its sound.
-        reading: share of examples in which the agent only reads its sentences out, for learning to speak what it writes.
+        reading: share of examples in which the agent only reads its sentences out, to learn to speak what it writes.
         middle: share of dialogues entered at some point after their start.
     """
 
@@ -74,8 +74,8 @@ class DialoguePack:
         index = json.loads((folder / "index.json").read_text())
         if (index["codebooks"], index["card"]) != (layout.codebooks, layout.card):
             raise UserError(
-                f"{folder} was encoded with {index['codebooks']} codebooks of {index['card']} entries, but the model has "
-                f"{layout.codebooks} of {layout.card}; encode the corpus with the model's codec"
+                f"{folder} was encoded with {index['codebooks']} codebooks of {index['card']} entries, but the model "
+                f"has {layout.codebooks} of {layout.card}; encode the corpus with the model's codec"
             )
         self.layout, self.drawing = layout, drawing
         self.silence = torch.tensor(index["silence"])
@@ -137,7 +137,7 @@ class DialoguePack:
         return frames, learnt & (not reading), learnt, speech
 
     def _read_out(self, index: int, random: np.random.Generator, room: int) -> tuple[np.ndarray, np.ndarray]:
-        """The agent's speech of some dialogues in one voice, joined with short gaps; the user's channel holds its noise."""
+        """The agent's speech of some dialogues in one voice, joined with short gaps, over the user's noise."""
         voice = self.dialogues[index]["voice"].split("/")[-1].split("_")[0]
         bodies, speaking, total = [], [], 0
         for _ in range(8):

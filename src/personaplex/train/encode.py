@@ -1,4 +1,4 @@
-"""A corpus of stereo dialogues → codes, packed in a few files that the language model's trainer reads without an audio library."""
+"""A corpus of stereo dialogues → codes, in a few files that the language model's trainer reads with numpy alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SETTLE = 10  # frames after which a codec's codes of a steady sound are taken
 
 @torch.inference_mode()
 def steady_codes(codec: Codec, sound: str) -> torch.Tensor:
-    """The one frame of codes, int64 `[K]`, that stands for "silence" or for a 440 Hz "sine" (facts of the hybrid prompt)."""
+    """The one frame of codes, int64 `[K]`, that stands for "silence" or for a 440 Hz "sine" in the hybrid prompt."""
     samples = torch.arange((_SETTLE + 1) * FRAME_SAMPLES)
     if sound == "silence":
         pcm = torch.zeros(len(samples))

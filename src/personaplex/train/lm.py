@@ -1,7 +1,7 @@
 """Trains the language model: prompt-masked, token-weighted cross-entropy over the grid.
 
-PersonaPlex paper (arXiv 2602.06053), section 4, gives the terms; the weights for training from nothing differ and are set in
-`LMTraining`. The depth transformer is computed only where its loss is wanted: on speech, and on a sample of silence.
+PersonaPlex paper (arXiv 2602.06053), section 4, gives the terms; the weights for training from nothing differ and are
+set in `LMTraining`. The depth transformer is computed only where its loss is wanted: on speech, and on a sample of silence.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LMTraining:
         semantic: weight of codebook 0.
         acoustic: weight of the other codebooks together (0.02 each in the paper, for a model that knows how to speak).
         silent: share of the agent's silent frames whose sound is learnt.
-        corrupt: share of the user's codes and of the agent's own past words' sound (codebook 0) replaced at random on the input.
+        corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
         forget: share of examples in which the agent's acoustic codes are hidden on the input.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16.
@@ -59,7 +59,9 @@ class LMTraining:
     gradient_checkpointing: bool = False
 
 
-def corrupted(columns: torch.Tensor, model: LanguageModel, settings: LMTraining, random: torch.Generator) -> torch.Tensor:
+def corrupted(
+    columns: torch.Tensor, model: LanguageModel, settings: LMTraining, random: torch.Generator
+) -> torch.Tensor:
     """Input columns as an imperfect ear and an imperfect past would have them, int64 `[B, S, T]`."""
     layout, out = model.layout, columns.clone()
 

@@ -1,19 +1,19 @@
 """One training run in a folder: a step counter, a time budget, checkpoints, a progress bar, losses for TensorBoard.
 
-Knows nothing of what is trained. A run that is killed goes on from its last checkpoint; since data are drawn by step number
-and the learning rate follows the step number, it then sees what an uninterrupted run would have seen.
+Knows nothing of what is trained. A run that is killed goes on from its last checkpoint; since data are drawn by step
+number and the learning rate follows it, it then sees what an uninterrupted run would have seen.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from personaplex.errors import UserError
@@ -128,7 +128,7 @@ def cosine_rate(step: int, total: int, peak: float, warmup: int, floor: float = 
         return peak * (step + 1) / warmup
     start = max(warmup, int(hold * total))
     progress = min(max(step - start, 0) / max(1, total - start), 1.0)
-    return peak * (floor + (1 - floor) * 0.5 * (1 + np.cos(np.pi * progress)))
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 class _Silent:
@@ -141,7 +141,9 @@ class _Silent:
         self.step += count
 
     def set_postfix(self, values: Mapping[str, str]) -> None:
-        print(f"{self.title} {self.step}/{self.total}", *(f"{name} {value}" for name, value in values.items()), flush=True)
+        print(
+            f"{self.title} {self.step}/{self.total}", *(f"{name} {value}" for name, value in values.items()), flush=True
+        )
 
     def close(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The text tokenizer: SentencePiece unigram with byte fallback, with the special ids where Moshi's layout wants them."""
+"""The text tokenizer: SentencePiece unigram with byte fallback, special ids where Moshi's layout wants them."""
 
 from __future__ import annotations
 

@@ -73,9 +73,7 @@ class CodebookTrainer:
         self.started = True
         return Quantized(first, rest, first_loss + rest_loss, torch.cat([first_codes, rest_codes], dim=1))
 
-    def _residual(
-        self, rvq: RVQ, index: int, latents: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _residual(self, rvq: RVQ, index: int, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         projected = rvq.input_proj(latents).transpose(1, 2).float()
         residual, loss, codes = projected, latents.new_zeros(()), []
         for offset, book in enumerate(rvq.codebooks):

@@ -1,0 +1,77 @@
+"""Makes a model directory of the trained parts: networks, tokenizer, and the packaged voices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from personaplex.checkpoints.save import save_model
+from personaplex.codec.nano import NanoCodec, NanoCodecConfig
+from personaplex.errors import UserError
+from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
+from personaplex.lm.config import LMConfig
+from personaplex.lm.model import LanguageModel
+from personaplex.train.encode import encode_sounds, steady_codes
+from personaplex.train.run import load_checkpoint
+
+
+def _config(run: Path) -> dict:
+    path = run / "config.json"
+    if not path.exists():
+        raise UserError(f"{run} is not a training run: it has no config.json")
+    return json.loads(path.read_text())
+
+
+def read_codec(run: Path) -> NanoCodec:
+    """The codec of a training run, in evaluation mode."""
+    codec = NanoCodec(NanoCodecConfig.from_dict(_config(run)))
+    codec.load_state_dict(load_checkpoint(run)["codec"])
+    return codec.eval().requires_grad_(False)
+
+
+def read_lm(run: Path) -> LanguageModel:
+    """The language model of a training run, in evaluation mode."""
+    model = LanguageModel(LMConfig.from_dict(_config(run)))
+    model.load_state_dict(load_checkpoint(run)["model"])
+    return model.eval().requires_grad_(False)
+
+
+def export_model(codec_run: Path, lm_run: Path, tokenizer: Path, corpus: Path, out: Path, int8: bool = True) -> None:
+    """Write a model directory.
+
+    The packaged voices are the corpus's agents: for each, the codes of its first voice sample.
+
+    Args:
+        codec_run: run folder of the codec.
+        lm_run: run folder of the language model.
+        tokenizer: the SentencePiece model.
+        corpus: where the voice samples are.
+        out: the directory to write; replaced once the new one is complete.
+        int8: store matrices in 8 bits with a scale a row.
+    """
+    from personaplex.audio import read_pcm16  # audio libraries live there
+
+    codec, own = read_codec(codec_run), _config(lm_run)["personaplex"]
+    samples = int(own["voice_frames"] * FRAME_SAMPLES)
+    voices = {}
+    for path in sorted((corpus / "voices").glob("*_0.flac")):
+        sound = np.ascontiguousarray(read_pcm16(path)[:samples, 0])
+        voices[path.name.removesuffix("_0.flac")] = encode_sounds(codec, [sound])[0]
+    if not voices:
+        raise UserError(f"{corpus} holds no voice samples; make a corpus with: personaplex synth --out {corpus}")
+    save_model(
+        out,
+        lm=read_lm(lm_run),
+        codec=codec,
+        tokenizer=tokenizer,
+        silence=steady_codes(codec, "silence"),
+        sine=steady_codes(codec, "sine"),
+        voices={name: torch.from_numpy(codes.astype(np.int64)) for name, codes in voices.items()},
+        voice_seconds=own["voice_frames"] * FRAME_SECONDS,
+        text_lead=own["text_lead"],
+        storage="int8" if int8 else "bf16",
+        codec_storage="int8" if int8 else "bf16",
+    )

@@ -1,0 +1,153 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from personaplex.codec.nano import NanoCodec
+from personaplex.train.codec import CodecTrainer, CodecTraining, train_codec
+from personaplex.train.lm import LMTrainer, LMTraining, corrupted, lm_losses, train_lm
+from personaplex.train.run import cosine_rate, load_checkpoint
+from personaplex.train.sound import UNLABELLED, SoundPack, pack_sound
+from tests.helpers import TINY_CODEC, tiny_lm
+
+EXACT = LMTraining(steps=6, batch=2, corrupt=0.0, forget=0.0, silent=1.0, bf16=False, warmup=2)
+
+
+@pytest.fixture(scope="module")
+def sound(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sound")
+    pack_sound(corpus, folder)
+    return folder
+
+
+def test_training_loss_is_that_of_the_models_own_forward_pass(pack, model):
+    batch = pack.batch(0, 0, 2)
+    terms = lm_losses(model, batch, EXACT, torch.Generator().manual_seed(0))
+    logits = model(batch.frames)
+    text_nll = F.cross_entropy(logits.text.flatten(0, 1), batch.frames[:, 0].flatten(), reduction="none").view(2, -1)
+    weights = torch.where(batch.frames[:, 0] == 3, EXACT.padding, 1.0) * batch.text_loss
+    torch.testing.assert_close(terms["text"], (text_nll * weights).sum() / weights.sum())
+    semantic = F.cross_entropy(
+        logits.audio[:, 0].flatten(0, 1), batch.frames[:, 1].flatten(), reduction="none"
+    )[batch.audio_loss.flatten()]  # fmt: skip
+    torch.testing.assert_close(terms["semantic"], semantic.mean())
+
+
+def test_prompt_takes_no_part_in_the_loss(pack, model):
+    batch = pack.batch(0, 0, 2)
+    first = int(batch.audio_loss[0].nonzero()[0])
+    columns_seen = []
+    real = model.depth
+    model.depth = lambda hidden, targets: columns_seen.append(len(targets)) or real(hidden, targets)
+    lm_losses(model, batch, EXACT, torch.Generator().manual_seed(0))
+    assert columns_seen == [int(batch.audio_loss.sum())] and first > 0
+
+
+def test_corruption_spares_the_text_and_the_initial_column(pack, model):
+    from personaplex.frames import lag
+
+    columns = lag(pack.batch(0, 0, 2).frames, model.layout)
+    settings = replace(EXACT, corrupt=0.5, forget=1.0)
+    out = corrupted(columns, model, settings, torch.Generator().manual_seed(1))
+    assert torch.equal(out[:, 0], columns[:, 0]) and torch.equal(out[:, :, 0], columns[:, :, 0])
+    changed = (out[:, model.layout.user] != columns[:, model.layout.user]).float().mean()
+    assert 0.3 < changed < 0.6
+    assert (out[:, model.layout.agent][:, 1:, 1:] == -1).all()
+
+
+@pytest.mark.parametrize("kind", ["lm", "codec"])
+def test_killed_and_resumed_run_equals_an_uninterrupted_one(kind, tmp_path, pack, sound, tokenizer):
+    def train(folder, minutes=None, steps=6):
+        if kind == "lm":
+            config = tiny_lm(text_card=tokenizer.size).config
+            train_lm(pack, folder, config, replace(EXACT, corrupt=0.2, forget=0.5), minutes)
+        else:
+            settings = CodecTraining(steps=6, batch=2, frames=4, bf16=False, warmup=2)
+            train_codec(sound, folder, replace(TINY_CODEC, codebooks=8), settings, minutes)
+        return load_checkpoint(folder)
+
+    whole = train(tmp_path / "whole")
+    pieces = train(tmp_path / "pieces", minutes=0.0)  # not one step: the budget is spent at once
+    assert pieces["step"] == 0
+    _kill_after(3, kind, lambda: train(tmp_path / "pieces"))
+    resumed = train(tmp_path / "pieces")
+    assert resumed["step"] == whole["step"] == 6
+    name = "model" if kind == "lm" else "codec"
+    for key, value in whole[name].items():
+        assert torch.equal(value, resumed[name][key]), key
+
+
+def _kill_after(count, kind, run):
+    trainer = LMTrainer if kind == "lm" else CodecTrainer
+    real, left = trainer.step, [count]
+
+    def step(self, number):
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return real(self, number)
+
+    trainer.step = step
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    finally:
+        trainer.step = real
+
+
+def test_checkpointed_activations_give_the_same_gradients(pack, model):
+    def gradients(checkpointing):
+        trainer = LMTrainer(model, pack, replace(EXACT, gradient_checkpointing=checkpointing))
+        model.zero_grad()
+        lm_losses(model, pack.batch(0, 0, 2), trainer.settings, torch.Generator().manual_seed(0))["loss"].backward()
+        return [parameter.grad.clone() for parameter in model.parameters()]
+
+    for plain, recomputed in zip(gradients(False), gradients(True), strict=True):
+        torch.testing.assert_close(plain, recomputed, rtol=1e-5, atol=1e-7)
+
+
+def test_the_language_model_learns_a_batch_by_heart(pack, model):
+    trainer = LMTrainer(model, pack, replace(EXACT, steps=60, rate=3e-3))
+    losses = [trainer.step(step)["text"] for step in range(40)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_packed_sound_keeps_levels_and_labels(corpus, sound):
+    pack = SoundPack(sound)
+    assert pack.phones == ["sil", "hh", "ow"]
+    pcm, labels = pack.batch(0, 0, 8, 10)
+    assert pcm.shape == (8, 10 * 1920) and labels.shape == (8, 20)
+    assert 0.02 < float(pcm.std()) < 0.12
+    known = labels[labels != UNLABELLED]
+    assert set(known.tolist()) <= {0, 1, 2}
+
+
+def test_the_codec_learns_and_its_codebooks_move(sound):
+    torch.manual_seed(0)
+    codec = NanoCodec(replace(TINY_CODEC, codebooks=8))
+    trainer = CodecTrainer(
+        codec, SoundPack(sound), CodecTraining(steps=30, batch=4, frames=6, rate=3e-3, bf16=False, warmup=3)
+    )
+    before = codec.quantizer.rvq_first.codebooks[0].entries.clone()
+    losses = [trainer.step(step)["mel"] for step in range(25)]
+    assert losses[-1] < 0.8 * losses[0]
+    assert not torch.equal(before, codec.quantizer.rvq_first.codebooks[0].entries)
+
+
+def test_decoder_only_training_leaves_codes_as_they_are(sound, codec):
+    trainer = CodecTrainer(
+        codec, SoundPack(sound), CodecTraining(steps=5, batch=2, frames=4, decoder_only=True, bf16=False)
+    )
+    pcm, _ = trainer.pack.batch(0, 0, 2, 4)
+    before, sounds = codec.encode(pcm[:, None]), codec.decode(codec.encode(pcm[:, None]))
+    for step in range(3):
+        trainer.step(step)
+    assert torch.equal(codec.encode(pcm[:, None]), before)
+    assert not torch.equal(codec.decode(before), sounds)
+
+
+def test_learning_rate_warms_up_holds_and_decays():
+    rates = [cosine_rate(step, 100, 1.0, warmup=10, hold=0.5) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == rates[49] == 1.0  # warm-up, then the hold
+    assert rates[75] == pytest.approx(0.02 + 0.98 * 0.5) and rates[99] < 0.03  # half way down the cosine
