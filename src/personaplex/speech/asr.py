@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -86,7 +86,7 @@ class Pocketsphinx:
         return " ".join(word.text for word in self.words(pcm))
 
 
-def _missing(pocketsphinx, words: set[str]) -> list[str]:  # noqa: ANN001
+def _missing(pocketsphinx: Any, words: set[str]) -> list[str]:
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL", samprate=_RATE)
     return sorted(word for word in words if decoder.lookup_word(word) is None)
 

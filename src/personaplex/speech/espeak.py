@@ -113,8 +113,10 @@ class Espeak:
 
 def _words(events: list[tuple[int, int, float, bytes]], text: str, seconds: float, warp: float) -> list[Word]:
     """Word times. A word without an event (espeak-ng runs some together) shares its neighbour's time by letters."""
-    starts, ends = {}, {}
-    current, quiet_since = None, 0.0
+    starts: dict[int, float] = {}
+    ends: dict[int, float] = {}
+    current: int | None = None
+    quiet_since = 0.0
     for kind, position, time, name in events:
         if kind == _WORD and position - 1 < len(text) and re.match(r"[A-Za-z']", text[position - 1]):
             current = position - 1
@@ -129,20 +131,16 @@ def _words(events: list[tuple[int, int, float, bytes]], text: str, seconds: floa
                 ends.pop(current, None)
     spans = [match.span() for match in re.finditer(r"[A-Za-z']+", text) if match.group().strip("'")]
     begin = [next((starts[p] for p in range(a, b) if p in starts), None) for a, b in spans]
-    begin[0] = begin[0] if begin[0] is not None else 0.0
     close = [next((ends[p] for p in range(a, b) if p in ends), None) for a, b in spans]
-    at = 0
-    while at < len(spans):
+    words: list[Word] = []
+    while len(words) < len(spans):
+        at = len(words)
         stop = next((k for k in range(at + 1, len(spans)) if begin[k] is not None), len(spans))
-        first = begin[at]
-        last = next((e for e in close[at:stop] if e is not None), None)
-        last = last if last is not None else (begin[stop] if stop < len(spans) else seconds)
-        letters = np.cumsum([0] + [spans[k][1] - spans[k][0] for k in range(at, stop)])
-        for k in range(at, stop):
-            begin[k] = first + (last - first) * letters[k - at] / letters[-1]
-            close[k] = first + (last - first) * letters[k - at + 1] / letters[-1]
-        at = stop
-    return [
-        Word(text[a:b].lower(), float(s) / warp, float(e) / warp)
-        for (a, b), s, e in zip(spans, begin, close, strict=True)
-    ]
+        following = begin[stop] if stop < len(spans) else None
+        first = begin[at] or 0.0
+        last = next((e for e in close[at:stop] if e is not None), seconds if following is None else following)
+        letters = np.cumsum([0, *(b - a for a, b in spans[at:stop])]) / sum(b - a for a, b in spans[at:stop])
+        edges = [(first + (last - first) * float(part)) / warp for part in letters]
+        for k, (a, b) in enumerate(spans[at:stop]):
+            words.append(Word(text[a:b].lower(), edges[k], edges[k + 1]))
+    return words

@@ -81,7 +81,7 @@ def _room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
     """Noise of root mean square 1: white, pink, brown or hum, its level drifting slowly."""
     kind = rng.choice(["white", "pink", "brown", "hum"], p=[0.25, 0.4, 0.2, 0.15])
-    noise = rng.standard_normal(count, dtype=np.float32)
+    noise: np.ndarray = rng.standard_normal(count, dtype=np.float32)
     if kind == "pink":
         noise = signal.lfilter(*_PINK, noise)
     elif kind == "brown":
@@ -92,5 +92,5 @@ def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
         hum = sum(np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6)) / k for k in (1, 2, 3, 5))
         noise = hum + 0.3 * noise
     drift = 1 + 0.3 * np.sin(2 * np.pi * rng.uniform(0.03, 0.3) * np.arange(count) / SAMPLE_RATE + rng.uniform(0, 6))
-    noise = noise * drift
-    return noise / np.sqrt(np.mean(noise**2))
+    drifting = noise * drift
+    return drifting / np.sqrt(np.mean(drifting**2))

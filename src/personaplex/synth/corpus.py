@@ -192,7 +192,12 @@ def _die_with_parent() -> None:
     """Watch, in a worker, for the end of the process that started it: killed, it would leave idle workers behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _write_dialogues(

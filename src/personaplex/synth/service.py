@@ -50,7 +50,7 @@ def draw(rng: np.random.Generator, split: str) -> Script:
     if rng.random() < 0.25:
         pool.insert(int(rng.integers(len(pool))), pick(rng, (HOW_ARE_YOU, ROBOT, REPEAT)))
     if rng.random() < 0.3:
-        pool.insert(int(rng.integers(1, len(pool) + 1)), _booking(rng))
+        pool.insert(int(rng.integers(1, len(pool) + 1)), _booking(rng, role, business.archetype))
     first = True
     roll = rng.random()
     if not greets and roll < 0.25:
@@ -200,23 +200,21 @@ def _refuse(rng: np.random.Generator, topic: Topic) -> Topic:
     )
 
 
-def _booking(rng: np.random.Generator) -> Topic:
-    """Things the agent must repeat from what it hears."""
-    day, name, color = pick(rng, DAYS), pick(rng, FIRST_NAMES), pick(rng, COLORS)
-    return pick(
-        rng,
-        (
-            Topic("book_day", (f"Can I come on {day}?", f"I would like to come on {day}.", f"Is {day} okay for you?", f"Let's say {day}."),
-                  (f"{day} is fine. See you then.", f"Yes, {day} is good.", f"Great, I have you down for {day}.", f"Okay, see you on {day}."),
-                  fact=day.lower()),
-            Topic("caller_name", (f"My name is {name}.", f"This is {name}, by the way.", f"Please put it under {name}.", f"I'm {name}."),
-                  (f"Thank you, {name}.", f"Nice to meet you, {name}.", f"{name}, got it.", f"Okay, {name}. Thank you."),
-                  fact=name.lower()),
-            Topic("color", (f"Do you have it in {color}?", f"I would like a {color} one.", f"Can I get it in {color}?"),
-                  (f"Yes, we have it in {color}.", f"Sure, {color} is fine.", f"A {color} one, of course."),
-                  fact=color),
-        ),
+def _booking(rng: np.random.Generator, role: str, archetype: str) -> Topic:
+    """Things the agent must repeat from what it hears; no day that the role speaks of, as it may be the closed one."""
+    day, name, color = pick(rng, [day for day in DAYS if day not in role]), pick(rng, FIRST_NAMES), pick(rng, COLORS)
+    topics = (
+        Topic("book_day", (f"I will come on {day}.", f"I would like to come on {day}.", f"Is {day} okay for you?", f"Let's say {day}."),
+              (f"{day} is fine. See you then.", f"Yes, {day} is good.", f"Great, I have you down for {day}.", f"Okay, see you on {day}."),
+              fact=day.lower()),
+        Topic("caller_name", (f"My name is {name}.", f"This is {name}, by the way.", f"Please put it under {name}.", f"I'm {name}."),
+              (f"Thank you, {name}.", f"Nice to meet you, {name}.", f"{name}, got it.", f"Okay, {name}. Thank you."),
+              fact=name.lower()),
+        Topic("color", (f"Do you have it in {color}?", f"I would like a {color} one.", f"Can I get it in {color}?"),
+              (f"Yes, we have it in {color}.", f"Sure, {color} is fine.", f"A {color} one, of course."),
+              fact=color),
     )  # fmt: skip
+    return pick(rng, topics if archetype == "shop" else topics[:2])
 
 
 def example(rng: np.random.Generator, split: str) -> tuple[str, Line]:

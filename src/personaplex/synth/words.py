@@ -7,8 +7,12 @@ itself, so that a right answer there was read from the role and not remembered.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 FIRST_NAMES = """
 Aaron Abby Adam Alan Alex Alice Amanda Amber Amy Andrew Angela Anna Anthony Arthur Ashley Barbara Ben Beth Bill Blake Bob Brad
@@ -62,12 +66,12 @@ def held_out(*parts: object) -> bool:
     return zlib.crc32(text.encode()) % HOLD_OUT_ONE_IN == 0
 
 
-def pick(rng: np.random.Generator, options):  # noqa: ANN001, ANN201  one of any sequence
+def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
     """One of `options`, uniformly."""
     return options[int(rng.integers(len(options)))]
 
 
-def pick_split(rng: np.random.Generator, options, split: str, *context: object):  # noqa: ANN001, ANN201
+def pick_split(rng: np.random.Generator, options: Sequence[T], split: str, *context: object) -> T:
     """One of `options` whose combination with `context` belongs to `split`."""
     for _ in range(200):
         choice = pick(rng, options)
