@@ -9,7 +9,7 @@ losses.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -99,7 +99,7 @@ class DepthwiseConv(nn.Module):
         """Convolve `[B, T, C]` along T."""
         taps, length = self.weight.shape[0], x.shape[1]
         full = F.pad(x, (0, 0, taps - 1, 0)) if state is None else state.extend(x)
-        out = self.bias
+        out: torch.Tensor = self.bias
         for tap in range(taps):
             out = out + full[:, tap : tap + length] * self.weight[tap]
         return out
@@ -125,11 +125,15 @@ class ConvNeXtBlock(nn.Module):
         return x + self.scale * self.down(F.gelu(self.up(self.norm(self.conv(x, state)))))
 
 
-class NodeState(State):
+class LayerStates(State):
     """States of a sequence of layers."""
 
-    def __init__(self, parts: list[State]):
+    def __init__(self, parts: list[PastState]):
         self.parts = parts
+
+
+def _parts(state: LayerStates | None, count: int) -> Sequence[PastState | None]:
+    return [None] * count if state is None else state.parts
 
 
 class SoundEncoder(nn.Module):
@@ -147,17 +151,18 @@ class SoundEncoder(nn.Module):
         self.slow = nn.ModuleList([ConvNeXtBlock(config.dim, config) for _ in range(config.latent_layers)])
         self.norm = nn.LayerNorm(config.dim)
 
-    def init_state(self, batch: int) -> NodeState:
+    def init_state(self, batch: int) -> LayerStates:
         """The state before the first sample."""
         past = PastState(batch, self.config.encoder_fft - self.config.encoder_hop, 1, self.inp.weight)
-        return NodeState([past, *(block.init_state(batch) for block in [*self.fast, *self.slow])])
+        return LayerStates([past, *(block.init_state(batch) for block in [*self.fast, *self.slow])])
 
-    def forward(self, pcm: torch.Tensor, state: NodeState | None = None) -> torch.Tensor:
+    def forward(self, pcm: torch.Tensor, state: LayerStates | None = None) -> torch.Tensor:
         """Encode whole frames of sound."""
         config = self.config
-        states = [None] * (1 + len(self.fast) + len(self.slow)) if state is None else state.parts
+        states = _parts(state, 1 + len(self.fast) + len(self.slow))
         past = config.encoder_fft - config.encoder_hop
-        full = F.pad(pcm, (past, 0)) if states[0] is None else states[0].extend(pcm[..., None])[..., 0]
+        first = states[0]
+        full = F.pad(pcm, (past, 0)) if first is None else first.extend(pcm[..., None])[..., 0]
         windows = full.unfold(-1, config.encoder_fft, config.encoder_hop) * self.window
         magnitude = torch.fft.rfft(windows).abs() / math.sqrt(config.encoder_fft)
         x = self.inp((magnitude.clamp(min=_FLOOR).log() - math.log(_FLOOR)) * 0.25 - 0.5)
@@ -184,15 +189,15 @@ class SoundDecoder(nn.Module):
         self.norm = nn.LayerNorm(config.fast_dim)
         self.out = nn.Linear(config.fast_dim, 2 * (config.decoder_fft // 2 + 1))
 
-    def init_state(self, batch: int) -> NodeState:
+    def init_state(self, batch: int) -> LayerStates:
         """The state before the first frame."""
         tail = PastState(batch, self.config.decoder_fft - self.config.decoder_hop, 1, self.out.weight)
-        return NodeState([tail, *(block.init_state(batch) for block in [*self.slow, *self.fast])])
+        return LayerStates([tail, *(block.init_state(batch) for block in [*self.slow, *self.fast])])
 
-    def forward(self, latents: torch.Tensor, state: NodeState | None = None) -> torch.Tensor:
+    def forward(self, latents: torch.Tensor, state: LayerStates | None = None) -> torch.Tensor:
         """Decode whole frames."""
         config = self.config
-        states = [None] * (1 + len(self.fast) + len(self.slow)) if state is None else state.parts
+        states = _parts(state, 1 + len(self.fast) + len(self.slow))
         x = latents
         for block, part in zip(self.slow, states[1 : 1 + len(self.slow)], strict=True):
             x = block(x, part)
@@ -240,19 +245,22 @@ class NanoCodec(Codec):
         )
         self.decoder = SoundDecoder(config)
 
-    def init_encoder_state(self, batch: int, max_frames: int = 1) -> NodeState:
+    def init_encoder_state(self, batch: int, max_frames: int = 1) -> LayerStates:
         """Empty encoder state; `max_frames` is not needed here."""
         return self.encoder.init_state(batch)
 
-    def init_decoder_state(self, batch: int, max_frames: int = 1) -> NodeState:
+    def init_decoder_state(self, batch: int, max_frames: int = 1) -> LayerStates:
         """Empty decoder state; `max_frames` is not needed here."""
         return self.decoder.init_state(batch)
 
     def encode(self, pcm: torch.Tensor, state: State | None = None) -> torch.Tensor:
         """Sound float `[B, 1, 1920 * T]` → codes int64 `[B, K, T]`."""
+        assert state is None or isinstance(state, LayerStates)
         self.check_pcm(pcm)
         return self.quantizer.encode(self.encoder(pcm[:, 0], state).transpose(1, 2))
 
     def decode(self, codes: torch.Tensor, state: State | None = None) -> torch.Tensor:
         """Codes int64 `[B, K, T]` → sound float `[B, 1, 1920 * T]`."""
+        assert state is None or isinstance(state, LayerStates)
+        self.check_codes(codes)
         return self.decoder(self.quantizer.decode(codes).transpose(1, 2), state)[:, None]

@@ -6,6 +6,7 @@ Parameter names and shapes are those of the released PersonaPlex weights. Knows 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -209,8 +210,10 @@ class StepLinear(nn.Module):
         return F.linear(x, self.weight.view(max(self.schedule) + 1, -1, self.weight.shape[1])[index])
 
 
-def by_step(schedule: tuple[int, ...] | None, step: int, x: torch.Tensor, apply) -> torch.Tensor:  # noqa: ANN001
-    """Call `apply(weight_set, x)` on each run of positions of `x [B, T, C]` that share a weight set; join the results."""
+def by_step(
+    schedule: tuple[int, ...] | None, step: int, x: torch.Tensor, apply: Callable[[int, torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """Call `apply(weight_set, x)` on each run of positions of `x [B, T, C]` that share a set; join the results."""
     if schedule is None:
         return apply(0, x)
     length = x.shape[1]

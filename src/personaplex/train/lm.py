@@ -1,7 +1,7 @@
 """Trains the language model: prompt-masked, token-weighted cross-entropy over the grid.
 
 PersonaPlex paper (arXiv 2602.06053), section 4, gives the terms; the weights for training from nothing differ and are
-set in `LMTraining`. The depth transformer is computed only where its loss is wanted: on speech, and on a sample of silence.
+set in `LMTraining`. The depth transformer is computed only where its loss is wanted: on speech, and on some silence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LMTraining:
         weight_decay: of matrices.
         padding: weight of text targets that are padding.
         semantic: weight of codebook 0.
-        acoustic: weight of the other codebooks together (0.02 each in the paper, for a model that knows how to speak).
+        acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
         silent: share of the agent's silent frames whose sound is learnt.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
         forget: share of examples in which the agent's acoustic codes are hidden on the input.

@@ -33,6 +33,11 @@ class Quantized(NamedTuple):
     codes: torch.Tensor
 
 
+def books_of(rvq: RVQ) -> list[Codebook]:
+    """The codebooks of a residual quantizer, by their own type."""
+    return [book for book in rvq.codebooks if isinstance(book, Codebook)]
+
+
 class CodebookTrainer:
     """Moves the codebooks of one split quantizer.
 
@@ -43,7 +48,7 @@ class CodebookTrainer:
 
     def __init__(self, quantizer: SplitRVQ, seed: int = 0):
         self.quantizer = quantizer
-        self.books: list[Codebook] = [*quantizer.rvq_first.codebooks, *quantizer.rvq_rest.codebooks]
+        self.books = [*books_of(quantizer.rvq_first), *books_of(quantizer.rvq_rest)]
         self.counts = [torch.zeros(book.entries.shape[0]) for book in self.books]
         self.sums = [torch.zeros_like(book.entries) for book in self.books]
         self.started = False
@@ -76,7 +81,7 @@ class CodebookTrainer:
     def _residual(self, rvq: RVQ, index: int, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         projected = rvq.input_proj(latents).transpose(1, 2).float()
         residual, loss, codes = projected, latents.new_zeros(()), []
-        for offset, book in enumerate(rvq.codebooks):
+        for offset, book in enumerate(books_of(rvq)):
             if not self.frozen and not self.started:
                 self._start(index + offset, residual.detach())
             chosen = book.nearest(residual.detach())
