@@ -38,7 +38,7 @@ def test_streaming_equals_offline_past_the_ring(transformer, sizes):
     x = torch.randn(2, 30, 24)
     state = transformer.init_state(2, max_block=max(sizes))
     parts = torch.cat([transformer(part, state) for part in x.split(sizes, dim=1)], dim=1)
-    torch.testing.assert_close(parts, transformer(x), atol=2e-6, rtol=0)
+    torch.testing.assert_close(parts, transformer(x), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -67,7 +67,7 @@ def test_rows_at_different_positions_do_not_disturb_one_another(transformer):
         inputs = torch.stack([x[row, min(p, 39)] for row, p in enumerate(position)])[:, None]
         out = transformer(inputs, state)
         for row in active.nonzero()[:, 0].tolist():
-            torch.testing.assert_close(out[row, 0], expected[row, position[row]], atol=2e-6, rtol=0)
+            torch.testing.assert_close(out[row, 0], expected[row, position[row]], atol=1e-5, rtol=0)
             position[row] += 1
 
 
@@ -79,8 +79,8 @@ def test_a_reset_row_begins_anew(transformer):
         transformer(x[:, step : step + 1], state)
     state.reset(torch.tensor([0]))
     out = torch.cat([transformer(x[:, step : step + 1], state) for step in range(5)], dim=1)
-    torch.testing.assert_close(out[0], transformer(x[:, :5])[0], atol=2e-6, rtol=0)
-    torch.testing.assert_close(out[1], transformer(torch.cat([x, x[:, :5]], dim=1))[1, 15:], atol=2e-6, rtol=0)
+    torch.testing.assert_close(out[0], transformer(x[:, :5])[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(out[1], transformer(torch.cat([x, x[:, :5]], dim=1))[1, 15:], atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -95,7 +95,7 @@ def test_a_prefilled_row_is_copied_into_a_batch(transformer):
     transformer(torch.randn(3, 1, 24), batch)  # what was in the row before
     batch.copy_row(1, prefilled)
     out = [transformer(later[:, step : step + 1].expand(3, -1, -1), batch)[1] for step in range(12)]
-    torch.testing.assert_close(torch.cat(out), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(torch.cat(out), expected, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -109,7 +109,7 @@ def test_weights_of_its_own_for_every_step():
     whole = depth(x)
     state = depth.init_state(2)
     steps = torch.cat([depth(x[:, k : k + 1], state) for k in range(5)], dim=1)
-    torch.testing.assert_close(steps, whole, atol=2e-6, rtol=0)
+    torch.testing.assert_close(steps, whole, atol=1e-5, rtol=0)
     with torch.no_grad():
         depth.layers[1].self_attn.out_proj.weight[2 * 24 : 3 * 24] += 1  # of set 2
     moved = (depth(x) - whole).abs().amax((0, 2)) > 1e-6
