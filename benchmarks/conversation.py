@@ -28,7 +28,7 @@ from personaplex.lm.sampling import Sampling
 from personaplex.persona.persona import Persona
 from personaplex.speech.asr import Pocketsphinx, word_error_rate
 from personaplex.speech.vad import speech_segments
-from personaplex.synth.scripts import draw_script
+from personaplex.synth.scenarios import draw_script
 
 ANSWER_WITHIN = 2.0  # seconds after a turn's end
 EARLY = 0.25  # seconds before a turn's end from which a beginning counts as its answer

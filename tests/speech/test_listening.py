@@ -5,8 +5,9 @@ import pytest
 
 from personaplex.frames import SAMPLE_RATE
 from personaplex.speech.asr import Pocketsphinx, bigram_arpa, word_error_rate
+from personaplex.speech.engines import Voices
 from personaplex.speech.similarity import similarity
-from personaplex.speech.tts import Speaker, SpeechError, Voices
+from personaplex.speech.tts import Speaker, SpeechError
 from personaplex.speech.vad import speech_segments
 
 TEXT = "The price of the table is ninety dollars."

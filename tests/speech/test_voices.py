@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from personaplex.frames import SAMPLE_RATE
+from personaplex.speech.engines import Voices
 from personaplex.speech.speakers import AGENTS, HELD_OUT, random_user
-from personaplex.speech.tts import Speaker, SpeechError, Voices, display_words, words_of
+from personaplex.speech.tts import Speaker, SpeechError, display_words, words_of
 
 TEXT = "Hi there, my dishwasher's broken. How much is a repair?"
 SPEAKERS = [

@@ -8,13 +8,14 @@ import soundfile
 from click.testing import CliRunner
 
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
+from personaplex.speech.engines import Voices
 from personaplex.speech.speakers import AGENTS, random_user
-from personaplex.speech.tts import SpeechError, Utterance, Voices, Word, words_of
+from personaplex.speech.tts import SpeechError, Utterance, Word, words_of
 from personaplex.synth.__main__ import synth
 from personaplex.synth.channel import user_microphone
 from personaplex.synth.corpus import Plan, generate, write_dialogue, write_voice
 from personaplex.synth.dialogue import MAX_SECONDS, MIN_SECONDS, perform
-from personaplex.synth.scripts import draw_script
+from personaplex.synth.scenarios import draw_script
 
 
 class Buzz:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from personaplex.speech.tts import display_words, words_of
-from personaplex.synth.scripts import GREETS_FIRST, draw_script
+from personaplex.synth.scenarios import draw_script
+from personaplex.synth.scripts import GREETS_FIRST
 from personaplex.synth.words import held_out, number
 
 

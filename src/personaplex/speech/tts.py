@@ -137,30 +137,3 @@ def _voiced_spans(marks: list[tuple[str, float, float]]) -> list[tuple[float, fl
         else:
             spans.append((start, end))
     return spans
-
-
-class Voices:
-    """Speaks for any speaker by its engine, each engine started at first use."""
-
-    def __init__(self) -> None:
-        self._engines: dict[str, TTS] = {}
-
-    def say(self, text: str, speaker: Speaker) -> Utterance:
-        """Speak `text`; SpeechError if the engine is absent or refuses."""
-        if not words_of(text):
-            raise SpeechError(f"There is no word to speak in {text!r}.")
-        if speaker.engine not in self._engines:
-            self._engines[speaker.engine] = _start(speaker.engine)
-        return self._engines[speaker.engine].say(text, speaker)
-
-
-def _start(engine: str) -> TTS:
-    if engine == "flite":
-        from personaplex.speech.flite import Flite
-
-        return Flite()
-    if engine == "espeak":
-        from personaplex.speech.espeak import Espeak
-
-        return Espeak()
-    raise SpeechError(f"There is no speech engine {engine!r}; the engines are flite and espeak.")

@@ -13,7 +13,8 @@ import soundfile
 
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
-from personaplex.speech.tts import Speaker, Voices
+from personaplex.speech.engines import Voices
+from personaplex.speech.tts import Speaker
 from personaplex.synth import service, teacher
 
 FRAMES = 120  # of a recording, 9.6 s: the question, then time to answer

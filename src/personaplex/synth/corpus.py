@@ -22,11 +22,12 @@ import soundfile
 from tqdm import tqdm
 
 from personaplex.frames import SAMPLE_RATE
+from personaplex.speech.engines import Voices
 from personaplex.speech.speakers import AGENTS, random_user
-from personaplex.speech.tts import Speaker, SpeechError, Voices, words_of
+from personaplex.speech.tts import Speaker, SpeechError, words_of
 from personaplex.synth.channel import user_microphone
 from personaplex.synth.dialogue import perform
-from personaplex.synth.scripts import draw_script
+from personaplex.synth.scenarios import draw_script
 from personaplex.synth.words import pick
 
 AGENT_LUFS = -24.0

@@ -1,11 +1,11 @@
 """What is said in a conversation, and by whom; nothing yet of when or with which voice.
 
-A script is a role and a list of lines. `draw_script` chooses the scenario; `service`, `teacher` and `casual` write it.
+A script is a role and a list of lines. `service`, `teacher` and `casual` write them, `scenarios` chooses among those.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -170,19 +170,3 @@ REPEAT = Topic(
     ("Can you hear me?", "Hello? Can you hear me?", "Are you still there?", "Hello, are you there?"),
     ("Yes, I can hear you.", "Yes, I am here.", "I hear you well. How can I help?", "Yes, I'm still here."),
 )  # fmt: skip
-
-
-def draw_script(rng: np.random.Generator, split: str) -> Script:
-    """A script for `split` (`train` or `test`): of ten, six service, two questions, two casual; a few silent."""
-    from personaplex.synth import casual, service, teacher  # they build on this module
-
-    roll = rng.random()
-    if roll < 0.6:
-        script = service.draw(rng, split)
-    elif roll < 0.8:
-        script = teacher.draw(rng, split)
-    else:
-        script = casual.draw(rng, split)
-    if rng.random() < 0.03:  # nobody speaks, and the agent waits; or it greets and waits
-        return replace(script, scenario="silent", lines=script.lines[:1] if script.agent_first else ())
-    return script

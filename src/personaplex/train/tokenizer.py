@@ -36,6 +36,7 @@ def train_tokenizer(text: Path, out: Path, size: int = 2048) -> None:
             hard_vocab_limit=False,
             model_type="unigram",
             byte_fallback=True,
+            normalization_rule_name="nmt_nfkc_cf",  # one token for a name in the role and in speech, whatever its case
             character_coverage=1.0,
             unk_id=END_PAD,
             bos_id=1,
