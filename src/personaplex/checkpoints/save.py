@@ -84,6 +84,8 @@ def save_model(
             save_file({"codes": codes.long().cpu().contiguous()}, scratch / "voices" / f"{name}.safetensors")
         (scratch / "config.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
         scratch.chmod(0o755)
+        for path in scratch.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors and mkdtemp keep theirs to the owner
         _replace(scratch, directory)
     except OSError as error:
         raise UserError(f"The model cannot be written to {directory} ({error.strerror or error}).") from error

@@ -110,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--corpus", type=Path, required=True, help="where the voice samples are")
     export.add_argument("--out", type=Path, required=True, help="the model directory to write")
     export.add_argument("--int8", action=argparse.BooleanOptionalAction, default=True, help="store matrices in 8 bits")
+
+    done = commands.add_parser("done", help="succeed if a run has taken its last step, else say how far it is")
+    done.add_argument("--run", type=Path, required=True, help="run folder")
+    done.add_argument("--steps", type=int, required=True, help="its last step")
     return parser
 
 
@@ -189,6 +193,16 @@ def _export(arguments: argparse.Namespace) -> None:
     from personaplex.train.export import export_model
 
     export_model(arguments.codec, arguments.lm, arguments.tokenizer, arguments.corpus, arguments.out, arguments.int8)
+
+
+def _done(arguments: argparse.Namespace) -> None:
+    from personaplex.train.run import load_checkpoint
+
+    step = load_checkpoint(arguments.run)["step"]
+    if step < arguments.steps:
+        raise UserError(
+            f"{arguments.run} has taken {step} of {arguments.steps} steps; run the same command again to go on"
+        )
 
 
 if __name__ == "__main__":
