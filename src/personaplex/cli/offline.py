@@ -63,6 +63,7 @@ def offline(
     from tqdm import tqdm
 
     from personaplex.checkpoints.model import load_model
+    from personaplex.cli.device import choose_device
     from personaplex.engine import Engine
     from personaplex.lm.sampling import Sampling
     from personaplex.offline import plan, run
@@ -72,7 +73,7 @@ def offline(
     sampling = Sampling(temp_audio, topk_audio, temp_text, topk_text, greedy)
     if threads is not None or stats:
         torch.set_num_threads(threads or 1)
-    model = load_model(model_name, device=_device(device))
+    model = load_model(model_name, device=choose_device(device))
     persona = choose_persona(model, voice_prompt, text_prompt)
     if persona and persona.voice and persona.voice.note:
         click.echo(persona.voice.note, err=True)
@@ -117,18 +118,6 @@ def describe_speed(engine: Engine, threads: int) -> str:
         f"prompt: {1000 * totals.prefill / max(totals.prefills, 1):.0f} ms to read, "
         f"{engine.prefixes.hits} of {engine.prefixes.hits + engine.prefixes.misses} from the cache"
     )
-
-
-def _device(name: str | None) -> str:
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"The device {name!r} cannot be used here; try --device cpu.") from error
-    return name
 
 
 def _frames(path: Path) -> int:

@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Talk with a persona in the browser, or from any Moshi client."""
     from personaplex.checkpoints import load_model
-    from personaplex.cli.offline import _device
+    from personaplex.cli.device import choose_device
     from personaplex.serve.run import address_of, bind, find_certificate, run
     from personaplex.serve.service import Service
 
@@ -40,7 +40,7 @@ def serve(
     sock = bind(host, port)
     address = address_of(sock, certificate)
     click.echo(f"Loading {model} …")
-    service = Service(load_model(model, device=_device(device)), max_sessions)
+    service = Service(load_model(model, device=choose_device(device)), max_sessions)
 
     def ready() -> None:
         click.echo(f"{service.name} is ready. Open {address} and talk; headphones help. Ctrl-C ends it.")
