@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -165,9 +166,10 @@ def transcript(
     seconds = len(made.pcm) / FRAME_SAMPLES * FRAME_SECONDS
     stream = made.tokens[layout.text]
     voice = persona.voice if persona else None
+    words = spoken_words(stream, model.tokenizer, layout, model.text_lead, seconds)
     return {
-        "text": " ".join(model.tokenizer.decode(stream[stream < layout.text_card].tolist()).split()),
-        "pieces": spoken_words(stream, model.tokenizer, layout, model.text_lead, seconds),
+        "text": " ".join(word["text"] for word in words),
+        "pieces": words,
         "meta": {
             "model": {"name": model.name, "sha256": model.sha256},
             "seed": made.seed,
@@ -177,7 +179,7 @@ def transcript(
                 "voice_sha256": voice.digest if voice else None,
             },
             "sampling": asdict(sampling),
-            "capacity": engine.capacity,
+            "capacity": engine.rows,
         },
     }
 
@@ -203,11 +205,11 @@ def run(
             write_wav(job.wav, made.pcm)
         if job.text is not None:
             content = transcript(made, model, persona, sampling, engine)
-            text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-            _write(job.text, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+            _write(job.text, (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
         if job.tokens is not None:
-            arrays = {"text": made.tokens[0], "agent": made.tokens[layout.agent], "user": made.tokens[layout.user]}
-            _write(job.tokens, lambda path, arrays=arrays: _save_npz(path, arrays))
+            archive, grid = io.BytesIO(), made.tokens
+            np.savez_compressed(archive, text=grid[layout.text], agent=grid[layout.agent], user=grid[layout.user])
+            _write(job.tokens, archive.getvalue())
 
 
 def plan(inputs: Sequence[Path], wav: Path | None, text: Path | None = None, tokens: Path | None = None) -> list[Job]:
@@ -260,20 +262,15 @@ def _check_paths(jobs: Sequence[Job]) -> None:
             written.add(output.resolve())
 
 
-def _write(path: Path, save: Callable[[Path], Any]) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            save(partial)
+            partial.write_bytes(content)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def _save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stub reads the names as options

@@ -10,7 +10,7 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES
 from personaplex.lm.sampling import Sampling
 from personaplex.persona.persona import Persona
-from tests.helpers import one_thread, tiny_model
+from tests.helpers import tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -145,15 +145,22 @@ def test_a_row_never_depends_on_what_the_others_do(model, trial):
     assert same(outputs, expected)
 
 
-def test_every_row_computes_the_same(model):
-    engine, persona, heard = Engine(model, capacity=4), a_persona(model), noise(8)
-    rows = [engine.open(persona, seed=6) for _ in range(4)]
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("capacity", [2, 3, 5, 8])
+def test_every_row_computes_the_same(model, capacity, threads):
+    """To the last bit of what it remembers, so that it does not matter which row was free."""
+    torch.set_num_threads(threads)
+    engine, persona, heard = Engine(model, capacity), a_persona(model), noise(8)
+    rows = [engine.open(persona, seed=6) for _ in range(capacity)]
     for conversation in rows:
         conversation.push(heard)
     while engine.tick():
         pass
     expected, *others = [conversation.pull() for conversation in rows]
     assert all(same(outputs, expected) for outputs in others)
+    for node in (*engine._stepper.state.nodes(), *engine._encoder.nodes(), *engine._decoder.nodes()):
+        for tensor in node.own_tensors():
+            assert all(torch.equal(tensor[row], tensor[0]) for row in range(capacity))
 
 
 def test_a_row_that_was_used_is_as_good_as_new(model):
@@ -244,7 +251,7 @@ def test_the_trace_tells_the_times_and_the_batch(model):
     engine = Engine(model, capacity=3)
     outputs = run(engine.open(None, seed=1), engine, noise(5))
     trace = outputs[-1].trace
-    assert (trace.rows, trace.capacity) == (1, 3)
+    assert (trace.rows, trace.capacity) == (1, 4)
     assert min(trace.encode_ms, trace.think_ms, trace.decode_ms) > 0
     assert trace.tick_ms == pytest.approx(trace.encode_ms + trace.think_ms + trace.decode_ms)
     totals = engine.totals
@@ -276,9 +283,3 @@ def test_broken_bytes_say_nothing_and_do_not_spoil_what_follows(model):
     broken = model.tokenizer.encode("好")[-1]
     pieces = [said.push(broken) for _ in range(3)] + [said.push(token) for token in model.tokenizer.encode("teacher")]
     assert "".join(pieces).strip() == "teacher"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with one_thread():
-        yield

@@ -1,4 +1,4 @@
-"""Records what NVIDIA's program generates with small random weights, for `test_fork.py`; run by hand, never by the tests.
+"""Records what NVIDIA's program generates with small random weights, for `test_fork.py`; no test runs it.
 
     git clone https://github.com/NVIDIA/personaplex && python tests/oracle/record_fork.py personaplex/moshi
 

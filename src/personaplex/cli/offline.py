@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from personaplex.errors import UserError
-
 if TYPE_CHECKING:
     from personaplex.checkpoints.model import Model
     from personaplex.engine import Engine

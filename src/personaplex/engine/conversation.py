@@ -35,7 +35,7 @@ class Trace:
         think_ms: both transformers and the choice of tokens.
         decode_ms: the agent's codes to sound.
         rows: conversations that took part in the tick.
-        capacity: rows of the batch, which together with its inputs and its seed decides a conversation's tokens.
+        capacity: rows that were computed, taken or not. With a conversation's input and seed it decides the tokens.
     """
 
     encode_ms: float

@@ -18,6 +18,7 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
 from personaplex.lm.sampling import Chooser, Sampling
 from personaplex.persona.persona import Persona, PromptedModel, TextEncoder, build_prompt
+from personaplex.persona.prompt import Prompt
 
 PREFIX_BYTES = 1 << 30  # memory for the prompts of personas seen before
 
@@ -67,11 +68,21 @@ class Totals:
         return self.frames * FRAME_SECONDS / spent if spent else 0.0
 
 
+def padded(capacity: int) -> int:
+    """Rows to compute for so many conversations: 1, else a power of two from 4 on.
+
+    In batches of other sizes a CPU's matrix product may round some rows otherwise than their neighbours, and then what
+    a conversation says would depend on which row was free for it.
+    """
+    return 1 if capacity == 1 else max(4, 1 << (capacity - 1).bit_length())
+
+
 class Engine:
     """Steps up to `capacity` conversations together.
 
-    A conversation may begin and end at any tick. Its tokens depend on its own input and seed alone; the capacity, not
-    how many rows are taken, decides the arithmetic. Everything here belongs to one thread, which may be any.
+    A conversation may begin and end at any tick. Its tokens depend on its own input and seed alone; `rows`, to which
+    the capacity is padded, decides the arithmetic, not how many of them are taken. Everything here belongs to one
+    thread, which may be any.
 
     Args:
         model: the model that all of them talk with.
@@ -85,18 +96,18 @@ class Engine:
     ):
         if capacity < 1:
             raise ValueError(f"an engine needs at least one row, not {capacity}")
-        self.model, self.capacity = model, capacity
+        self.model, self.capacity, self.rows = model, capacity, padded(capacity)
         self.layout = model.lm.layout
         self.device = model.lm.text_emb.weight.device
         self.prefixes = PrefixCache(prefix_bytes)
         self.totals = Totals()
         self._exact_times = exact_times and self.device.type == "cuda"
         self._sound = next(model.codec.parameters())  # its dtype and device are those of sound
-        self._stepper = Stepper(model.lm, capacity)
-        self._encoder = model.codec.init_encoder_state(capacity)
-        self._decoder = model.codec.init_decoder_state(capacity)
-        self._rows: list[Conversation | None] = [None] * capacity
-        self._chooser = Chooser([Sampling()] * capacity, self.device)
+        self._stepper = Stepper(model.lm, self.rows)
+        self._encoder = model.codec.init_encoder_state(self.rows)
+        self._decoder = model.codec.init_decoder_state(self.rows)
+        self._rows: list[Conversation | None] = [None] * self.rows
+        self._choose_anew()
         blank = torch.full((self.layout.streams,), self.layout.text_pad)
         blank[self.layout.agent] = blank[self.layout.user] = model.silence.cpu()
         self._blank = blank.to(self.device)  # the frame of a delayed model's first outputs
@@ -108,7 +119,7 @@ class Engine:
 
     @property
     def free(self) -> int:
-        """Rows that nobody is in."""
+        """Conversations that may still be opened."""
         return self.capacity - len(self.conversations)
 
     def prefix(self, persona: Persona | None) -> Prefix:
@@ -170,14 +181,14 @@ class Engine:
         if not ready:
             return 0
         rows = [conversation.row for conversation in ready]
-        sound = np.zeros((self.capacity, 1, FRAME_SAMPLES), dtype=np.float32)
-        luck = torch.zeros(self.capacity, 1 + self.layout.codebooks)
+        sound = np.zeros((self.rows, 1, FRAME_SAMPLES), dtype=np.float32)
+        luck = torch.zeros(self.rows, 1 + self.layout.codebooks)
         for conversation in ready:
             sound[conversation.row, 0] = conversation.take()
             luck[conversation.row] = conversation.draw()
         active = None
-        if len(ready) < self.capacity:
-            active = torch.zeros(self.capacity, dtype=torch.bool)
+        if len(ready) < self.rows:
+            active = torch.zeros(self.rows, dtype=torch.bool)
             active[rows] = True
             active = active.to(self.device)
         codec = self.model.codec
@@ -201,7 +212,7 @@ class Engine:
 
     def _give(self, ready: Sequence[Conversation], pcm: np.ndarray, tokens: np.ndarray, times: Sequence[float]) -> None:
         encode, think, decode = (after - before for before, after in zip(times, times[1:], strict=False))
-        trace = Trace(1e3 * encode, 1e3 * think, 1e3 * decode, len(ready), self.capacity)
+        trace = Trace(1e3 * encode, 1e3 * think, 1e3 * decode, len(ready), self.rows)
         for conversation in ready:
             conversation.give(pcm[conversation.row].copy(), tokens[conversation.row].copy(), trace)
         totals = self.totals
@@ -211,7 +222,7 @@ class Engine:
         totals.think += think
         totals.decode += decode
 
-    def _timed_prefill(self, prompt) -> Prefix:  # noqa: ANN001
+    def _timed_prefill(self, prompt: Prompt) -> Prefix:
         begin = self._clock()
         prefix = prefill(self.model.lm, prompt)
         self.totals.prefill += self._clock() - begin

@@ -157,7 +157,7 @@ class LMConfig:
         if config.get("depformer_weights_per_step", True) is False:
             raise ValueError("depformer_weights_per_step=false is not supported")
         known = {field.name for field in fields(cls)}
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in config.items() if name in known
         }
         if values.get("depformer_dim_feedforward", 1) is None:

@@ -233,6 +233,20 @@ def init_linear(weight: torch.Tensor) -> None:
     nn.init.trunc_normal_(weight, std=std, a=-3 * std, b=3 * std)
 
 
+def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Attention of a few new positions, `[B, H, T, D]`, over cached keys and values `[B, H, N, D]`.
+
+    On a CPU it is spelled out: the fused kernel there rounds a row differently from thread to thread, and what a row is
+    given must not depend on which row it is.
+    """
+    if query.device.type != "cpu" or query.shape[2] > 16:
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+    scores = torch.matmul(query * query.shape[-1] ** -0.5, keys.transpose(-1, -2)).float()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return torch.matmul(scores.softmax(dim=-1).to(values.dtype), values)
+
+
 class Attention(nn.Module):
     """Multi-head causal self-attention."""
 
@@ -264,7 +278,7 @@ class Attention(nn.Module):
             out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
         else:
             keys, values, mask = cache.append(key, value)
-            out = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+            out = attend(query, keys, values, mask)
         return self.out_proj(out.transpose(1, 2).flatten(2), step)
 
 
