@@ -14,7 +14,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.skipif(not shutil.which("flite"), reason="needs flite (Debian: flite)")
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng (Debian: espeak-ng)")
 def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
-    small = {"WORK": str(tmp_path), "HOURS": "0.02", "CODEC_STEPS": "3", "LM_STEPS": "2", "PRESET": "tiny"}
+    small = {
+        "WORK": str(tmp_path),
+        "HOURS": "0.02",
+        "CODEC_STEPS": "3",
+        "LM_STEPS": "2",
+        "CALM_STEPS": "1",
+        "PRESET": "tiny",
+    }
     path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
 
     def run(**changes):

@@ -105,7 +105,14 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write a model directory from the trained parts")
     export.add_argument("--codec", type=Path, required=True, metavar="RUN", help="run folder of the codec")
-    export.add_argument("--lm", type=Path, required=True, metavar="RUN", help="run folder of the language model")
+    export.add_argument(
+        "--lm",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="RUN",
+        help="run folder of the language model; of several, the mean",
+    )
     export.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     export.add_argument("--corpus", type=Path, required=True, help="where the voice samples are")
     export.add_argument("--out", type=Path, required=True, help="the model directory to write")

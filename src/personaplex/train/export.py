@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,21 +33,27 @@ def read_codec(run: Path) -> NanoCodec:
     return codec.eval().requires_grad_(False)
 
 
-def read_lm(run: Path) -> LanguageModel:
-    """The language model of a training run, in evaluation mode."""
-    model = LanguageModel(LMConfig.from_dict(_config(run)))
-    model.load_state_dict(load_checkpoint(run)["model"])
+def read_lm(*runs: Path) -> LanguageModel:
+    """The language model of a training run, in evaluation mode; of several, the mean of their weights.
+
+    A run and one that went on from it with other settings average to what is good in both (arXiv 2203.05482).
+    """
+    model = LanguageModel(LMConfig.from_dict(_config(runs[0])))
+    weights = [load_checkpoint(run)["model"] for run in runs]
+    model.load_state_dict({name: sum(each[name] for each in weights) / len(weights) for name in weights[0]})
     return model.eval().requires_grad_(False)
 
 
-def export_model(codec_run: Path, lm_run: Path, tokenizer: Path, corpus: Path, out: Path, int8: bool = True) -> None:
+def export_model(
+    codec_run: Path, lm_runs: Sequence[Path], tokenizer: Path, corpus: Path, out: Path, int8: bool = True
+) -> None:
     """Write a model directory.
 
     The packaged voices are the corpus's agents: for each, the codes of its first voice sample.
 
     Args:
         codec_run: run folder of the codec.
-        lm_run: run folder of the language model.
+        lm_runs: run folders of the language model, whose weights are averaged.
         tokenizer: the SentencePiece model.
         corpus: where the voice samples are.
         out: the directory to write; replaced once the new one is complete.
@@ -54,7 +61,7 @@ def export_model(codec_run: Path, lm_run: Path, tokenizer: Path, corpus: Path, o
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
-    codec, own = read_codec(codec_run), _config(lm_run)["personaplex"]
+    codec, own = read_codec(codec_run), _config(lm_runs[0])["personaplex"]
     samples = int(own["voice_frames"] * FRAME_SAMPLES)
     voices = {}
     for path in sorted((corpus / "voices").glob("*_0.flac")):
@@ -64,7 +71,7 @@ def export_model(codec_run: Path, lm_run: Path, tokenizer: Path, corpus: Path, o
         raise UserError(f"{corpus} holds no voice samples; make a corpus with: personaplex synth --out {corpus}")
     save_model(
         out,
-        lm=read_lm(lm_run),
+        lm=read_lm(*lm_runs),
         codec=codec,
         tokenizer=tokenizer,
         silence=steady_codes(codec, "silence"),
