@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     export.add_argument("--corpus", type=Path, required=True, help="where the voice samples are")
     export.add_argument("--out", type=Path, required=True, help="the model directory to write")
-    export.add_argument("--int8", action=argparse.BooleanOptionalAction, default=True, help="store matrices in 8 bits")
+    export.add_argument("--int8", action=argparse.BooleanOptionalAction, default=True, help="the LM in 8 bits")
 
     done = commands.add_parser("done", help="succeed if a run has taken its last step, else say how far it is")
     done.add_argument("--run", type=Path, required=True, help="run folder")

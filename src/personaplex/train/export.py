@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from personaplex.checkpoints.save import save_model
+from personaplex.checkpoints.weights import store
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
@@ -17,6 +18,8 @@ from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
 from personaplex.train.encode import encode_sounds, steady_codes
 from personaplex.train.run import load_checkpoint
+
+CODEC_STORAGE = "bf16"  # 8 bits change most codes of silence (benchmarks/storage.py)
 
 
 def _config(run: Path) -> dict:
@@ -27,9 +30,16 @@ def _config(run: Path) -> dict:
 
 
 def read_codec(run: Path) -> NanoCodec:
-    """The codec of a training run, in evaluation mode."""
+    """The codec of a training run, in evaluation mode, its weights rounded as a model directory stores them.
+
+    A corpus is encoded with it, so that the language model learns the very codes that it will hear: 8-bit storage, and
+    for steady sounds even 16-bit storage, would choose others.
+    """
     codec = NanoCodec(NanoCodecConfig.from_dict(_config(run)))
-    codec.load_state_dict(load_checkpoint(run)["codec"])
+    weights = load_checkpoint(run)["codec"]
+    codec.load_state_dict(
+        {name: store(name, tensor, CODEC_STORAGE)[name].to(tensor.dtype) for name, tensor in weights.items()}
+    )
     return codec.eval().requires_grad_(False)
 
 
@@ -57,7 +67,7 @@ def export_model(
         tokenizer: the SentencePiece model.
         corpus: where the voice samples are.
         out: the directory to write; replaced once the new one is complete.
-        int8: store matrices in 8 bits with a scale a row.
+        int8: store the language model's matrices in 8 bits with a scale a row.
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
@@ -80,5 +90,5 @@ def export_model(
         voice_seconds=own["voice_frames"] * FRAME_SECONDS,
         text_lead=own["text_lead"],
         storage="int8" if int8 else "bf16",
-        codec_storage="int8" if int8 else "bf16",
+        codec_storage=CODEC_STORAGE,
     )
