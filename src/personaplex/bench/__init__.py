@@ -1,0 +1,1 @@
+"""How well a system listens, yields, speaks and keeps its role, measured the same way for every system."""
