@@ -1,4 +1,4 @@
-"""What benchmarks, systems and reports tell one another: cases to answer, what came of each, and figures with intervals.
+"""What benchmarks, systems and reports tell one another: cases to answer, what came of each, figures with intervals.
 
 Plain data that goes to JSON and back. Knows no metric, no model and no page.
 """
