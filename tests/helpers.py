@@ -24,6 +24,8 @@ TINY_LM = LMConfig(
     depformer_dim=32, depformer_dim_feedforward=64, depformer_num_heads=2, depformer_num_layers=2,
 )  # fmt: skip
 
+HEARD = {"heard": True, "delays": (*TINY_LM.delays, 0)}  # changes that add the stream of the user's words
+
 TINY_CODEC = NanoCodecConfig(
     card=32, codebook_dim=16, dim=24, fast_dim=16, encoder_layers=1, latent_layers=1, decoder_layers=1, expansion=2
 )
@@ -59,7 +61,10 @@ def random_frames(lm: LanguageModel, batch: int, length: int) -> torch.Tensor:
     """Random frames int64 `[B, S, T]`."""
     config = lm.config
     text = torch.randint(config.text_card, (batch, 1, length))
-    return torch.cat([text, torch.randint(config.card, (batch, config.n_q, length))], dim=1)
+    frames = torch.cat([text, torch.randint(config.card, (batch, config.n_q, length))], dim=1)
+    if not config.heard:
+        return frames
+    return torch.cat([frames, torch.randint(config.text_card, (batch, 1, length))], dim=1)
 
 
 @functools.cache
@@ -113,5 +118,6 @@ def tiny_model(
         voices={name: torch.randint(layout.card, (layout.codebooks, 6)) for name in (VOICES if voices else ())},
         voice_seconds=voice_seconds,
         text_lead=text_lead,
+        heard_lag=2,
     )
     return load_model(tmp_path / "tiny")

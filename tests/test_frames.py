@@ -21,6 +21,16 @@ def test_streams_lie_in_the_fixed_order():
     assert grid.max_delay == 1
 
 
+def test_what_was_heard_is_the_last_stream_and_moves_no_other():
+    plain, grid = layout(), Layout(2, 10, 50, (0, 0, 1, 0, 1, 0), heard=True)
+    assert grid.streams == 6 and range(6)[grid.heard_text] == range(5, 6) and grid.texts == (0, 5)
+    assert (grid.agent, grid.user) == (plain.agent, plain.user)
+    assert grid.initial().tolist() == [*plain.initial().tolist(), 50]
+    assert not range(5)[plain.heard_text] and plain.texts == (0,)
+    with pytest.raises(ValueError, match="text stream"):
+        Layout(2, 10, 50, (0, 0, 1, 0, 1, 1), heard=True)
+
+
 @pytest.mark.parametrize("delays", [(0, 0, 0), (1, 0, 0, 0, 0), (0, 0, -1, 0, 0)])
 def test_delays_that_contradict_the_layout_are_refused(delays):
     with pytest.raises(ValueError):

@@ -11,9 +11,9 @@ from personaplex.engine import Engine
 from personaplex.errors import UserError
 from personaplex.frames import SAMPLE_RATE, Layout
 from personaplex.lm.sampling import Sampling
-from personaplex.offline import Job, plan, reply, spoken_words
+from personaplex.offline import Job, heard_words, plan, reply, spoken_words
 from personaplex.persona.persona import Persona
-from tests.helpers import one_thread, tiny_model, tiny_tokenizer
+from tests.helpers import HEARD, one_thread, tiny_model, tiny_tokenizer
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,13 +76,13 @@ def test_without_a_seed_every_conversation_draws_one(model):
 # --- words and times
 
 
-def words_of(stream, **options):
+def words_of(stream, read=spoken_words, **options):
     from personaplex.text import Tokenizer
 
     layout = Layout(codebooks=1, card=10, text_card=320, delays=(0, 0, 0))
     tokenizer = Tokenizer(tiny_tokenizer(), (0, 3))
     tokens = [token for item in stream for token in ([item] if isinstance(item, int) else tokenizer.encode(item))]
-    return spoken_words(np.array(tokens), tokenizer, layout, **options), tokens
+    return read(np.array(tokens), tokenizer, layout, **options), tokens
 
 
 def test_words_are_built_from_pieces_and_start_when_they_are_heard():
@@ -99,6 +99,15 @@ def test_a_word_ends_before_the_next_and_within_the_recording():
     for word, following in zip(words, words[1:], strict=False):
         assert word["end"] <= following["start"]
     assert words[-1]["end"] <= 0.3
+
+
+def test_what_was_heard_ended_before_it_was_written():
+    words, tokens = words_of([3] * 20 + ["hello", "teacher", 3, 3], read=heard_words, lag=2)
+    assert [word["text"] for word in words] == ["hello", "teacher"]
+    hello, teacher = words
+    assert hello["end"] == pytest.approx(18 * 0.08) and hello["start"] == pytest.approx(18 * 0.08 - 5 * 0.07)
+    assert hello["end"] <= teacher["start"] < teacher["end"]
+    assert words_of(["you"], read=heard_words, lag=2)[0] == [{"text": "you", "start": 0.0, "end": 0.0}]
 
 
 def test_letters_in_bytes_and_broken_tokens():
@@ -169,6 +178,24 @@ def test_the_command_writes_sound_words_and_tokens(model, tmp_path):
     with np.load(tmp_path / "out.npz") as grid:
         assert {name: array.shape for name, array in grid.items()} == {"text": (25,), "agent": (8, 25), "user": (8, 25)}
     assert "x real time" in result.output and "1 CPU thread," in result.output and "prompt:" in result.output
+
+
+def test_a_model_that_hears_writes_down_what(tmp_path):
+    model = tiny_model(tmp_path, **HEARD)
+    soundfile.write(tmp_path / "in.wav", noise(40 * 1920), SAMPLE_RATE)
+    result = command(
+        model, "--input-wav", tmp_path / "in.wav", "--output-wav", tmp_path / "out.wav",
+        "--output-text", tmp_path / "out.json", "--output-tokens", tmp_path / "out.npz",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert list(content) == ["text", "pieces", "heard", "meta"]
+    heard = content["heard"]
+    assert heard["text"].split() == " ".join(piece["text"] for piece in heard["pieces"]).split() != []
+    with np.load(tmp_path / "out.npz") as grid:
+        assert grid["heard"].shape == (40,)
+        words = heard_words(grid["heard"], model.tokenizer, model.lm.layout, lag=2)
+    assert words == heard["pieces"]
 
 
 def test_the_same_seed_writes_the_same_bytes(model, tmp_path):

@@ -86,6 +86,18 @@ def test_text_leads_its_sound(tokenizer, layout):
     assert early[0] == tokenizer.encode("hello")[0]
 
 
+def test_words_of_a_listener_follow_their_ends(tokenizer, layout):
+    words = [("jumps", 0.2, 0.5), ("over", 0.5, 0.55), ("dog", 1.6, 2.0)]
+    stream = align_words(words, tokenizer, 40, layout, lead=-2, at="end").tolist()
+    jumps, over, dog = (tokenizer.encode(word) for word, _, _ in words)
+    first = int(0.5 * 12.5) + 2
+    assert stream[: first - 1] == [PAD] * (first - 1) and stream[first - 1] == EPAD
+    assert stream[first : first + len(jumps + over)] == jumps + over  # pushed on, in order
+    assert stream[26:28] == [EPAD, dog[0]]
+    with pytest.raises(ValueError, match="their end"):
+        align_words(words[::-1], tokenizer, 40, layout, at="end")
+
+
 def test_pieces_of_fast_words_are_pushed_on_in_order(tokenizer, layout):
     words = [("jumps", 0.0, 0.1), ("over", 0.1, 0.15), ("today", 0.16, 0.3), ("dog", 3.9, 4.0)]
     stream = align_words(words, tokenizer, 50, layout)

@@ -24,15 +24,18 @@ UNGENERATED = -2  # a cell that nothing was written to yet
 class Layout:
     """How the streams of a model lie on the grid.
 
-    Streams are ordered agent text, agent codebooks, user codebooks (Moshi paper, section 3.4.4, table 1).
+    Streams are ordered agent text, agent codebooks, user codebooks (Moshi paper, section 3.4.4, table 1), and last,
+    where a model has it, the text of what it heard: the user's words, in the vocabulary and with the padding of the
+    agent's text.
 
     Attributes:
         codebooks: audio codebooks per speaker.
         card: entries in one codebook; id `card` is the initial token.
         text_card: entries of the text vocabulary; id `text_card` is the initial token.
-        delays: frames by which each stream is written later than it is meant, one per stream.
+        delays: frames by which each stream is written later than it is meant, one per stream; 0 for text.
         text_pad: text id of a frame in which no word piece starts.
         text_end_pad: text id of the frame before a word ("EPAD").
+        heard: whether there is a stream of the user's words; the released models have none.
     """
 
     codebooks: int
@@ -41,17 +44,18 @@ class Layout:
     delays: tuple[int, ...]
     text_pad: int = 3
     text_end_pad: int = 0
+    heard: bool = False
 
     def __post_init__(self) -> None:
         if len(self.delays) != self.streams:
             raise ValueError(f"the layout has {self.streams} streams but {len(self.delays)} delays")
-        if min(self.delays) < 0 or self.delays[0] != 0:
-            raise ValueError("delays must not be negative, and the text stream's delay must be 0")
+        if min(self.delays) < 0 or any(self.delays[stream] for stream in self.texts):
+            raise ValueError("delays must not be negative, and a text stream's delay must be 0")
 
     @property
     def streams(self) -> int:
-        """Number of token streams: text, the agent's codebooks, the user's codebooks."""
-        return 1 + 2 * self.codebooks
+        """Number of token streams: text, the agent's codebooks, the user's codebooks, and what was heard."""
+        return 1 + 2 * self.codebooks + self.heard
 
     @property
     def text(self) -> int:
@@ -69,6 +73,16 @@ class Layout:
         return slice(1 + self.codebooks, 1 + 2 * self.codebooks)
 
     @property
+    def heard_text(self) -> slice:
+        """The stream of the user's words: one, or none where the model has none."""
+        return slice(1 + 2 * self.codebooks, self.streams)
+
+    @property
+    def texts(self) -> tuple[int, ...]:
+        """Indices of the text streams."""
+        return (self.text, *range(self.streams)[self.heard_text])
+
+    @property
     def max_delay(self) -> int:
         """Frames until the slowest stream of a frame is written."""
         return max(self.delays)
@@ -76,7 +90,7 @@ class Layout:
     def initial(self, device: torch.device | str | None = None) -> torch.Tensor:
         """The column before the first frame: int64 `[S]`, each stream's initial token."""
         column = torch.full((self.streams,), self.card, dtype=torch.long, device=device)
-        column[self.text] = self.text_card
+        column[list(self.texts)] = self.text_card
         return column
 
 

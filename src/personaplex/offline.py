@@ -59,9 +59,9 @@ class Job:
 def reply(
     engine: Engine,
     sounds: Sequence[np.ndarray] | Iterator[np.ndarray],
-    persona: Persona | None,
+    persona: Persona | None | Sequence[Persona | None],
     sampling: Sampling,
-    seed: int | None = None,
+    seed: int | None | Sequence[int] = None,
     progress: Callable[[int], Any] = lambda frames: None,
 ) -> Iterator[tuple[int, Reply]]:
     """Play recordings to a persona, as many at once as the engine has rows; each is a conversation of its own.
@@ -69,9 +69,9 @@ def reply(
     Args:
         engine: an engine that nobody else uses meanwhile.
         sounds: float32 `[n]` at 24 kHz each; taken one by one when a row is free.
-        persona: who the agent is.
+        persona: who the agent is; or a sequence of them, one for each recording, read when the recording was taken.
         sampling: how tokens are chosen.
-        seed: of every conversation; None draws one for each.
+        seed: of every conversation; None draws one for each; or a sequence, as with `persona`.
         progress: told how many frames were made.
 
     Yields:
@@ -83,7 +83,9 @@ def reply(
         while more and engine.free:
             index, sound = next(waiting, (-1, np.zeros(0)))
             if more := index >= 0:
-                talking.append(_Talk(index, sound, engine.open(persona, sampling, seed)))
+                who = persona[index] if isinstance(persona, Sequence) else persona
+                luck = seed[index] if isinstance(seed, Sequence) else seed
+                talking.append(_Talk(index, sound, engine.open(who, sampling, luck)))
         progress(engine.tick())
         for talk in list(talking):
             if talk.done():
@@ -135,7 +137,46 @@ def spoken_words(
     Returns:
         Dictionaries of `text`, `start` and `end` in seconds, in order.
     """
-    groups: list[tuple[list[int], int, int]] = []  # ids of a word, its first and its last frame
+    words = _written_words(tokens, tokenizer, layout)
+    limit = len(tokens) * FRAME_SECONDS if seconds is None else seconds
+    pieces = []
+    for number, (text, first, last) in enumerate(words):
+        start = (first + lead) * FRAME_SECONDS
+        end = max(start + len(text) * _CHARACTER_SECONDS, (last + 1 + lead) * FRAME_SECONDS)
+        if number + 1 < len(words):
+            end = min(end, (words[number + 1][1] + lead) * FRAME_SECONDS)
+        pieces.append({"text": text, "start": round(min(start, limit), 3), "end": round(min(end, limit), 3)})
+    return pieces
+
+
+def heard_words(tokens: np.ndarray, tokenizer: Any, layout: Layout, lag: int = 0) -> list[dict[str, Any]]:
+    """The words of the stream of what was heard, and when the user said them.
+
+    A word ends `lag` frames before its first token. Nothing on the grid says when it starts: that is taken to be its
+    length in characters before its end, and not before the word before it ends.
+
+    Args:
+        tokens: int64 `[T]`.
+        tokenizer: of the model (`text.Tokenizer`).
+        layout: of the model.
+        lag: frames by which a word is written after its end.
+
+    Returns:
+        Dictionaries of `text`, `start` and `end` in seconds, in order.
+    """
+    pieces: list[dict[str, Any]] = []
+    free = 0.0
+    for text, first, _ in _written_words(tokens, tokenizer, layout):
+        end = max((first - lag) * FRAME_SECONDS, free)
+        start = max(end - len(text) * _CHARACTER_SECONDS, free)
+        pieces.append({"text": text, "start": round(start, 3), "end": round(end, 3)})
+        free = end
+    return pieces
+
+
+def _written_words(tokens: np.ndarray, tokenizer: Any, layout: Layout) -> list[tuple[str, int, int]]:
+    """The words of a text stream, each with the frames of its first and its last token."""
+    groups: list[tuple[list[int], int, int]] = []
     for frame, token in enumerate(int(token) for token in tokens):
         if token in (layout.text_pad, layout.text_end_pad) or not 0 <= token < layout.text_card:
             continue
@@ -144,32 +185,23 @@ def spoken_words(
             groups.append(([*ids, token], first, frame))
         else:
             groups.append(([token], frame, frame))
-    limit = len(tokens) * FRAME_SECONDS if seconds is None else seconds
-    words = []
-    for number, (ids, first, last) in enumerate(groups):
-        text = tokenizer.decode(ids).strip()
-        if not text:
-            continue
-        start = (first + lead) * FRAME_SECONDS
-        end = max(start + len(text) * _CHARACTER_SECONDS, (last + 1 + lead) * FRAME_SECONDS)
-        if number + 1 < len(groups):
-            end = min(end, (groups[number + 1][1] + lead) * FRAME_SECONDS)
-        words.append({"text": text, "start": round(min(start, limit), 3), "end": round(min(end, limit), 3)})
-    return words
+    words = [(tokenizer.decode(ids).strip(), first, last) for ids, first, last in groups]
+    return [word for word in words if word[0]]
 
 
 def transcript(
     made: Reply, model: Model, persona: Persona | None, sampling: Sampling, engine: Engine
 ) -> dict[str, Any]:
-    """The JSON of one reply: `text`, `pieces` and `meta`."""
+    """The JSON of one reply: `text`, `pieces`, `meta` and, where the model writes down the user's words, `heard`."""
     layout = model.lm.layout
     seconds = len(made.pcm) / FRAME_SAMPLES * FRAME_SECONDS
     stream = made.tokens[layout.text]
     voice = persona.voice if persona else None
-    words = spoken_words(stream, model.tokenizer, layout, model.text_lead, seconds)
-    return {
-        "text": " ".join(word["text"] for word in words),
-        "pieces": words,
+    content = _spelled(spoken_words(stream, model.tokenizer, layout, model.text_lead, seconds))
+    if layout.heard:
+        stream = made.tokens[layout.heard_text][0]
+        content["heard"] = _spelled(heard_words(stream, model.tokenizer, layout, model.heard_lag))
+    return content | {
         "meta": {
             "model": {"name": model.name, "sha256": model.sha256},
             "seed": made.seed,
@@ -182,6 +214,10 @@ def transcript(
             "capacity": engine.rows,
         },
     }
+
+
+def _spelled(words: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"text": " ".join(word["text"] for word in words), "pieces": words}
 
 
 def run(
@@ -208,7 +244,10 @@ def run(
             _write(job.text, (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
         if job.tokens is not None:
             archive, grid = io.BytesIO(), made.tokens
-            np.savez_compressed(archive, text=grid[layout.text], agent=grid[layout.agent], user=grid[layout.user])
+            streams = {"text": grid[layout.text], "agent": grid[layout.agent], "user": grid[layout.user]}
+            if layout.heard:
+                streams["heard"] = grid[layout.heard_text][0]
+            np.savez_compressed(archive, **streams)
             _write(job.tokens, archive.getvalue())
 
 

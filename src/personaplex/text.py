@@ -6,6 +6,7 @@ import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import sentencepiece
 import torch
@@ -80,40 +81,48 @@ class Tokenizer:
 
 
 def align_words(
-    words: Sequence[Word], tokenizer: Tokenizer, frames: int, layout: Layout, lead: int = 0
+    words: Sequence[Word],
+    tokenizer: Tokenizer,
+    frames: int,
+    layout: Layout,
+    lead: int = 0,
+    at: Literal["start", "end"] = "start",
 ) -> torch.Tensor:
-    """Lay spoken words on the text stream (Moshi paper, section 3.4.4).
+    """Lay spoken words on a text stream (Moshi paper, section 3.4.4).
 
     A word's pieces begin `lead` frames before the frame in which it is first heard, one piece a frame. Where the pieces
     of the words before it reach that far, they are pushed on, in order; only pieces past the last frame are dropped.
-    The frame before a word is EPAD where it is free, every other free frame PAD.
+    The frame before a word is EPAD where it is free, every other free frame PAD. The words of a listener are laid by
+    their ends instead, with a negative lead: they are known once they were said.
 
     Args:
-        words: text, start and end in seconds, by start.
+        words: text, start and end in seconds, in the order of what they are laid by.
         tokenizer: the model's tokenizer.
         frames: length T of the stream.
         layout: the model's layout, for its padding ids.
         lead: frames by which the text precedes its sound; negative for text after it.
+        at: whether words are laid by the frame in which they start or by the one in which they end.
 
     Returns:
         int64 `[T]`.
 
     Raises:
-        ValueError: when the words are not ordered by their start.
+        ValueError: when the words are not in order.
     """
     stream = torch.full((frames,), layout.text_pad, dtype=torch.long)
     free = 0  # first frame that no piece occupies yet
     previous = float("-inf")
-    for text, start, _ in words:
-        if start < previous:
+    for text, start, end in words:
+        moment = end if at == "end" else start
+        if moment < previous:
             raise ValueError(
-                f"words must be ordered by their start, but {text!r} at {start} s comes after one at {previous} s"
+                f"words must be ordered by their {at}, but {text!r} at {moment} s comes after one at {previous} s"
             )
-        previous = start
+        previous = moment
         pieces = tokenizer.encode(text)
         if not pieces:
             continue
-        begin = max(int(start * FRAME_RATE + 1e-6) - lead, free)
+        begin = max(int(moment * FRAME_RATE + 1e-6) - lead, free)
         if begin - 1 >= free and begin - 1 < frames:
             stream[begin - 1] = layout.text_end_pad
         for index, piece in enumerate(pieces[: max(0, frames - begin)]):

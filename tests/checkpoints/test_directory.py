@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from personaplex.checkpoints import load_model
 from personaplex.checkpoints.weights import quantize_rows
 from personaplex.errors import UserError
+from personaplex.lm.model import LanguageModel
 from tests.checkpoints.conftest import Parts
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -35,6 +36,19 @@ def test_a_saved_model_is_loaded_as_it_was(parts: Parts, tmp_path):
     assert model.meta["personaplex"]["note"] == "tiny"
     assert (model.name, model.path) == ("m", tmp_path / "m")
     assert not model.lm.training and not any(p.requires_grad for p in model.lm.parameters())
+
+
+def test_a_model_that_hears_is_loaded_as_it_was(parts: Parts, tmp_path):
+    plain = parts.lm
+    parts.lm = LanguageModel(plain.config.with_heard()).eval()
+    parts.save(tmp_path / "m", heard_lag=3)
+    model = load_model(tmp_path / "m")
+    assert_same(model.lm, parts.lm)
+    assert model.lm.config == parts.lm.config and model.heard_lag == 3
+    assert model.lm.state_dict().keys() - plain.state_dict().keys() == {"heard_emb.weight", "heard_linear.weight"}
+    parts.lm = plain
+    parts.save(tmp_path / "plain", heard_lag=3)
+    assert "heard_lag" not in load_model(tmp_path / "plain").meta["personaplex"]
 
 
 @pytest.mark.parametrize("storage", ["f32", "bf16", "int8"])

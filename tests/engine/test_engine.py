@@ -10,12 +10,13 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES
 from personaplex.lm.sampling import Sampling
 from personaplex.persona.persona import Persona
-from tests.helpers import tiny_model
+from tests.helpers import HEARD, tiny_model
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return tiny_model(tmp_path_factory.mktemp("model"))
+    """It hears, so that whatever holds of its other streams is tested of that one too."""
+    return tiny_model(tmp_path_factory.mktemp("model"), **HEARD)
 
 
 def noise(frames, seed=0, extra=0):
@@ -46,7 +47,7 @@ def same(outputs, expected):
     return (
         np.array_equal(tokens(outputs), tokens(expected))
         and np.array_equal(sound(outputs), sound(expected))
-        and [output.text for output in outputs] == [output.text for output in expected]
+        and [(output.text, output.heard) for output in outputs] == [(output.text, output.heard) for output in expected]
     )
 
 
@@ -85,6 +86,15 @@ def test_sound_and_tokens_are_the_codecs(model):
         pcm = model.codec.decode(frames[:, model.lm.layout.agent])
     assert torch.equal(frames[:, model.lm.layout.user], codes)
     np.testing.assert_allclose(sound(outputs), pcm[0, 0].numpy(), rtol=0, atol=1e-5)
+
+
+def test_what_it_heard_comes_piece_by_piece(model):
+    engine = Engine(model)
+    outputs = run(engine.open(a_persona(model), seed=4), engine, noise(40))
+    ids = tokens(outputs)[:, model.lm.layout.heard_text][:, 0]
+    said = PieceText(model.tokenizer, model.lm.layout)
+    assert [output.heard for output in outputs] == [said.push(int(token)) for token in ids]
+    assert any(output.heard for output in outputs)
 
 
 def test_odd_chunks_give_what_one_push_gives(model):

@@ -5,7 +5,7 @@ from personaplex.engine.stepper import Stepper, prefill
 from personaplex.frames import UNGENERATED, lag
 from personaplex.lm.sampling import Chooser, Sampling
 from personaplex.persona.prompt import prompt_frames, prompt_of_embeddings, prompt_of_frames
-from tests.helpers import random_frames, tiny_lm
+from tests.helpers import HEARD, random_frames, tiny_lm
 
 GREEDY = Sampling(greedy=True)
 
@@ -93,6 +93,24 @@ def test_what_is_generated_is_what_the_forward_pass_predicts(delays):
     for scores, tokens, steps in chosen:
         taken = scores[steps].gather(1, tokens[steps, None])[:, 0]
         assert (taken >= scores[steps].amax(dim=1) - margin).all()
+
+
+def test_what_it_hears_is_the_likeliest_by_the_forward_pass_and_costs_the_others_nothing():
+    plain, lm = tiny_lm(), tiny_lm(**HEARD)
+    lm.load_state_dict(plain.state_dict(), strict=False)
+    _, prompt = a_prompt(lm)
+    user = user_codes(lm, 30)
+    sampled = Chooser([Sampling()])
+    frames = talk(begun(lm, prompt_of_frames(prompt, lm.layout), sampled), user, sampled)[:, 0].T
+    with torch.no_grad():
+        scores = lm(torch.cat([prompt, frames], dim=1)[None]).heard[0, prompt.shape[1] :]
+    taken = scores.gather(1, frames[-1, :, None])[:, 0]
+    assert (taken >= scores.amax(dim=1) - 1e-4).all()  # recognised, whatever the luck of the others
+    with torch.no_grad():
+        lm.heard_emb.weight.zero_()
+    alike = talk(begun(lm, prompt_of_frames(prompt, lm.layout), sampled), user, sampled)[:, 0].T
+    before = talk(begun(plain, prompt_of_frames(prompt[:-1], plain.layout), sampled), user, sampled)[:, 0].T
+    assert torch.equal(alike[:-1], before)
 
 
 def test_without_a_prompt_a_conversation_begins_after_the_initial_column():

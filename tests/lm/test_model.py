@@ -3,17 +3,18 @@ import torch
 
 from personaplex.frames import ZERO, lag
 from personaplex.lm.config import LMConfig
-from tests.helpers import random_frames, tiny_lm
+from tests.helpers import HEARD, random_frames, tiny_lm
 
 
 def logits_by_stepping(lm, frames):
     """Teacher-forced text and audio logits of every column, one step at a time."""
     columns = lag(frames, lm.layout)
     state = lm.init_state(len(frames))
-    text, audio = [], []
+    text, audio, heard = [], [], []
     for index in range(frames.shape[2]):
         hidden = lm.temporal(lm.embed(columns[:, :, index : index + 1]), state)[:, 0]
         text.append(lm.text_linear(hidden))
+        heard.append(lm.heard_linear(hidden) if lm.config.heard else hidden)
         steps = []
 
         def force(logits, k, steps=steps, target=columns[:, :, index + 1]):
@@ -22,7 +23,7 @@ def logits_by_stepping(lm, frames):
 
         lm.depth_steps(hidden, columns[:, 0, index + 1], lm.config.dep_q, force)
         audio.append(torch.stack(steps, dim=1))
-    return torch.stack(text, dim=1), torch.stack(audio, dim=2)
+    return torch.stack(text, dim=1), torch.stack(audio, dim=2), torch.stack(heard, dim=1)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ def logits_by_stepping(lm, frames):
         {"dep_q": 16, "context": 8},
         {"depformer_weights_per_step_schedule": (0, 1, 1, 2, 2, 3, 3, 3)},
         {"norm": "layer_norm", "layer_scale": 0.1, "depformer_multi_linear": False},
+        HEARD,
     ],
 )
 @torch.no_grad()
@@ -39,8 +41,10 @@ def test_stepping_gives_the_logits_of_the_forward_pass(changes):
     lm = tiny_lm(**changes)
     frames = random_frames(lm, batch=2, length=20)
     whole = lm(frames)
-    text, audio = logits_by_stepping(lm, frames)
+    text, audio, heard = logits_by_stepping(lm, frames)
     torch.testing.assert_close(text, whole.text, rtol=0, atol=1e-5)
+    if lm.config.heard:
+        torch.testing.assert_close(heard, whole.heard, rtol=0, atol=1e-5)
     for k in range(lm.config.dep_q):
         delay = lm.layout.delays[1 + k]
         mine, theirs = audio[:, k, delay:], whole.audio[:, k, : 20 - delay]
@@ -58,6 +62,21 @@ def test_no_prediction_sees_its_own_frame_or_a_later_one():
     assert torch.equal(before.text[:, :8], after.text[:, :8])
     assert not torch.equal(before.text[:, 8:], after.text[:, 8:])
     assert torch.equal(before.audio[:, :, :6], after.audio[:, :, :6])
+
+
+@torch.no_grad()
+def test_what_was_heard_is_read_back_and_without_its_embedding_nothing_else_changes():
+    plain, hears = tiny_lm(), tiny_lm(**HEARD)
+    hears.load_state_dict(plain.state_dict(), strict=False)
+    frames = random_frames(hears, batch=2, length=9)
+    changed = frames.clone()
+    changed[:, -1, 4] = (changed[:, -1, 4] + 1) % hears.config.text_card
+    before, after = hears(frames), hears(changed)
+    assert torch.equal(before.text[:, :5], after.text[:, :5]) and torch.equal(before.heard[:, :5], after.heard[:, :5])
+    assert not torch.equal(before.text[:, 5:], after.text[:, 5:])
+    hears.heard_emb.weight.zero_()
+    expected, got = plain(frames[:, :-1]), hears(frames)
+    assert torch.equal(expected.text, got.text) and torch.equal(expected.audio, got.audio) and expected.heard is None
 
 
 @torch.no_grad()
@@ -123,6 +142,9 @@ def test_a_copied_row_goes_on_like_its_source():
 def test_configuration_reads_and_writes_kyutai_fields():
     config = tiny_lm(depformer_weights_per_step_schedule=(0, 1, 1, 1, 2, 2, 2, 2)).config
     assert LMConfig.from_dict(config.to_dict() | {"mimi_name": "x", "conditioners": {}}) == config
+    assert "heard" not in config.to_dict()  # Kyutai's loader does not know it
+    hears = config.with_heard()
+    assert LMConfig.from_dict(hears.to_dict()) == hears == hears.with_heard() and hears.delays == (*config.delays, 0)
     assert LMConfig.from_dict({"dim": 4096, "depformer_dim": 1024, "hidden_scale": 4.125}) == LMConfig()
 
 

@@ -31,6 +31,15 @@ def test_the_hybrid_prompt_is_voice_silence_role_silence_beside_a_sine():
     ]
 
 
+def test_nothing_is_heard_during_the_prompt():
+    layout = Layout(codebooks=2, card=10, text_card=50, delays=(0, 0, 1, 0, 1, 0), heard=True)
+    voice = torch.tensor([[1, 2, 3], [4, 5, 0]])
+    frames = prompt_frames(voice, [30, 31], layout, SILENCE, SINE)
+    assert torch.equal(frames[:5], prompt_frames(voice, [30, 31], LAYOUT, SILENCE, SINE))
+    assert frames[5].tolist() == [3] * 16
+    assert prompt_of_frames(frames, layout).columns[5].tolist() == [50, *[3] * 16, -2]
+
+
 def test_the_prompts_last_delayed_codes_are_written_into_the_column_after_it():
     frames = prompt_frames(torch.tensor([[1, 2], [3, 4]]), [], LAYOUT, SILENCE, SINE)
     prompt = prompt_of_frames(frames, LAYOUT)

@@ -15,7 +15,7 @@ from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.text import Tokenizer
 from personaplex.train.dialogues import DialoguePack, Drawing
 from personaplex.train.encode import encode_corpus
-from tests.helpers import TINY_CODEC, tiny_lm, tiny_tokenizer
+from tests.helpers import HEARD, TINY_CODEC, tiny_lm, tiny_tokenizer
 
 ROLE = "You are a wise teacher."
 FRAMES = 40
@@ -66,6 +66,12 @@ def tokenizer():
 @pytest.fixture
 def model(tokenizer):
     return tiny_lm(text_card=tokenizer.size)
+
+
+@pytest.fixture
+def hearing(tokenizer):
+    """A model with the stream of the user's words."""
+    return tiny_lm(text_card=tokenizer.size, **HEARD)
 
 
 @pytest.fixture

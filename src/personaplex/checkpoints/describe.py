@@ -122,6 +122,8 @@ def _facts(directory: Path) -> dict[str, str]:
         "codec": f"{codec.get('type', 'mimi')}, {config.n_q // 2} codebooks of {config.card}",
         "vocabulary": f"{tokenizer.size} pieces",
     }
+    if config.heard:
+        facts["hearing"] = "writes down the user's words"
     if voices:
         facts["voices"] = ", ".join(voices)
     elif (directory / "voices.tgz").is_file():

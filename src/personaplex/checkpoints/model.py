@@ -53,6 +53,7 @@ class Model:
         meta: its `config.json`.
         voice_seconds: length of the voice samples it was trained with, or None where that is not known.
         text_lead: frames by which a word's text precedes its sound; 0 for the released models.
+        heard_lag: frames by which the user's words are written after their end, where the model has a stream for them.
         sha256: of the weights' names, shapes and the ends of each tensor (`Weights.digest`), hex.
     """
 
@@ -67,6 +68,7 @@ class Model:
     meta: Mapping[str, Any]
     voice_seconds: float | None
     text_lead: int
+    heard_lag: int
     sha256: str
 
 
@@ -110,7 +112,6 @@ def load_model(
             f"{layout.text_card}; they are not of one model."
         )
     released = "codec" not in own
-    lead = own.get("text_lead", 0)
     return Model(
         name=str(name_or_path) if repo is not None or directory.name == str(name_or_path) else directory.resolve().name,
         path=directory,
@@ -122,7 +123,8 @@ def load_model(
         voices=VoiceLibrary(voices_directory(directory)),
         meta=meta,
         voice_seconds=own.get("voice_seconds"),
-        text_lead=lead if isinstance(lead, int) else 0,
+        text_lead=_frames(own, "text_lead"),
+        heard_lag=_frames(own, "heard_lag"),
         sha256=hashlib.sha256((weights.digest() + codec_weights.digest()).encode()).hexdigest(),
     )
 
@@ -223,6 +225,11 @@ def own_fields(directory: Path, meta: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(own, Mapping):
         raise UserError(f"{directory / 'config.json'}: the field personaplex must be an object.")
     return own
+
+
+def _frames(own: Mapping[str, Any], field: str) -> int:
+    count = own.get(field, 0)
+    return count if isinstance(count, int) else 0
 
 
 def _frame(

@@ -31,6 +31,7 @@ def save_model(
     voices: Mapping[str, torch.Tensor] | None = None,
     voice_seconds: float | None = None,
     text_lead: int = 0,
+    heard_lag: int = 0,
     storage: str = "f32",
     codec_storage: str = "f32",
     shard_bytes: int = SHARD_BYTES,
@@ -48,6 +49,7 @@ def save_model(
         voices: name → codes int `[K, N]`, one file each.
         voice_seconds: length of the voice samples in training.
         text_lead: frames by which a word's text precedes its sound.
+        heard_lag: frames by which the user's words are written after their end, if the model has a stream for them.
         storage: of the language model's matrices: "int8" with a scale a row, "bf16" or "f32".
         codec_storage: of the codec's.
         shard_bytes: the largest weight file, unless one tensor alone is larger.
@@ -70,6 +72,7 @@ def save_model(
             "sine": sine.tolist(),
             "voice_seconds": voice_seconds,
             "text_lead": text_lead,
+            **({"heard_lag": heard_lag} if lm.config.heard else {}),
             **(extra or {}),
         }
         meta = lm.config.to_dict() | {

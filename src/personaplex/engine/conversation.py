@@ -58,8 +58,10 @@ class Output:
         index: which frame; it belongs at the place of the user's frame of that index (see `Conversation.late`).
         pcm: its sound, float32 `[1920]` at 24 kHz.
         text: the word piece that begins in it, a space before a new word; "" for none.
-        tokens: int64 `[S]`, the whole frame of the grid: text, the agent's codes, the user's codes.
+        tokens: int64 `[S]`, the whole frame of the grid: text, the agent's codes, the user's codes, what was heard.
         trace: where its tick's time went.
+        heard: the piece of the user's words that was recognised in it, a space before a new word; "" for none, and
+            always where the model has no stream for them.
     """
 
     index: int
@@ -67,6 +69,7 @@ class Output:
     text: str
     tokens: np.ndarray
     trace: Trace
+    heard: str = ""
 
 
 class PieceText:
@@ -113,13 +116,14 @@ class Conversation:
         streams: int,
         late: int,
         text: PieceText,
+        heard: PieceText | None,
         close: Callable[[Conversation], None],
     ):
         self.row, self.sampling, self.seed, self.late = row, sampling, seed, late
         self.closed = False
         self._generator = torch.Generator().manual_seed(seed)
         self._agent_streams = streams
-        self._text = text
+        self._text, self._heard = text, heard
         self._close = close
         self._lock = threading.Lock()
         self._frames: deque[np.ndarray] = deque()
@@ -172,7 +176,9 @@ class Conversation:
 
     def give(self, pcm: np.ndarray, tokens: np.ndarray, trace: Trace) -> None:
         """Put a frame of output where `pull` finds it (the engine's part)."""
-        output = Output(self.ticks - self.late, pcm, self._text.push(int(tokens[0])), tokens, trace)
+        text = self._text.push(int(tokens[0]))
+        heard = "" if self._heard is None else self._heard.push(int(tokens[-1]))
+        output = Output(self.ticks - self.late, pcm, text, tokens, trace, heard)
         self.ticks += 1
         with self._lock:
             self._outputs.append(output)

@@ -158,6 +158,7 @@ class Engine:
             streams=1 + self.layout.codebooks,
             late=self._stepper.late,
             text=PieceText(self.model.tokenizer, self.layout),
+            heard=PieceText(self.model.tokenizer, self.layout) if self.layout.heard else None,
             close=self._leave,
         )
         luck = conversation.draw()[None].to(self.device)

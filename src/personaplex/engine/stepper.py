@@ -30,26 +30,33 @@ class Choice(Protocol):
 def predict(
     lm: LanguageModel, hidden: torch.Tensor, known: torch.Tensor, luck: torch.Tensor, choice: Choice
 ) -> torch.Tensor:
-    """Fill in the agent's cells of the next column; the user's depth steps are not run.
+    """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
+
+    What it heard is recognised, not invented: always the likeliest token, whatever the luck. The user's depth steps are
+    not run.
 
     Args:
         lm: the language model.
         hidden: `[B, dim]`, the temporal transformer's output for the column before.
-        known: int64 `[B, 1 + K]`, the agent's cells as far as they were written beforehand, else `UNGENERATED`.
+        known: int64 `[B, S]`, the column as far as it was written beforehand, else `UNGENERATED`.
         luck: uniform numbers `[B, 1 + K]`.
         choice: chooses tokens from logits.
 
     Returns:
-        int64 `[B, 1 + K]`.
+        int64 `[B, S]`: `known` with the model's cells filled in.
     """
+    layout = lm.layout
 
     def keep(stream: int, chosen: torch.Tensor) -> torch.Tensor:
         return torch.where(known[:, stream] == UNGENERATED, chosen, known[:, stream])
 
     text = keep(0, choice.text(lm.text_linear(hidden), luck[:, 0]))
-    steps = lm.layout.codebooks
+    steps = layout.codebooks
     codes = lm.depth_steps(hidden, text, steps, lambda logits, k: keep(1 + k, choice.audio(logits, luck[:, 1 + k])))
-    return torch.cat([text[:, None], codes], dim=1)
+    cells = [text[:, None], codes, known[:, layout.user]]
+    if lm.heard_linear is not None:
+        cells.append(keep(-1, lm.heard_linear(hidden).argmax(dim=-1))[:, None])
+    return torch.cat(cells, dim=1)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
 class Stepper:
     """`capacity` rows on the grid; each is at its own column, and those that take no part in a step stay as they are.
 
-    A step writes a user frame, feeds the column that it completes, predicts the agent's cells of the next one, and
+    A step writes a user frame, feeds the column that it completes, predicts the model's cells of the next one, and
     returns the newest frame whose cells are all there. With delays of at most 1 that is the frame at whose place the
     user's was written: nothing lags. With a larger delay the first `late` frames of a conversation are not there yet.
 
@@ -125,11 +132,10 @@ class Stepper:
             luck: uniform numbers `[1, 1 + K]`.
             choice: chooses tokens from the logits of this one row.
         """
-        agent = 1 + self.layout.codebooks
         column = torch.full((1, self.layout.streams), UNGENERATED, dtype=torch.long, device=self.cells.device)
         if self.layout.max_delay:
-            column = prefix.pending[None, :, 0].clone()
-        column[:, :agent] = predict(self.lm, prefix.hidden, column[:, :agent], luck, choice)
+            column = prefix.pending[None, :, 0]
+        column = predict(self.lm, prefix.hidden, column, luck, choice)
         self.state.reset(torch.tensor([row], device=self.cells.device))
         self.state.copy_row(row, prefix.state)
         self.position[row] = prefix.length
@@ -154,14 +160,13 @@ class Stepper:
             int64 `[B, S]`, the newest complete frame.
         """
         layout, position = self.layout, self.position
-        agent = 1 + layout.codebooks
         self._write(position[:, None] + self.delays[layout.user], layout.user, user, active)
         self.state.set_active(active)
         column = self._read(position[:, None].expand(-1, layout.streams))
         hidden = self.lm.temporal(self.lm.embed(column[:, :, None]), self.state)[:, 0]
         following = (position + 1)[:, None].expand(-1, layout.streams)
-        tokens = predict(self.lm, hidden, self._read(following)[:, :agent], luck, choice)
-        self._write(following[:, :agent], slice(0, agent), tokens, active)
+        tokens = predict(self.lm, hidden, self._read(following), luck, choice)
+        self._write(following, slice(0, layout.streams), tokens, active)
         oldest = (position - self.late)[:, None]
         frame = self._read(oldest + self.delays)
         blank = torch.full_like(frame, UNGENERATED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from personaplex.frames import Layout
@@ -49,6 +49,7 @@ class LMConfig:
         existing_text_padding_id: text id of a frame without a word piece.
         existing_text_end_padding_id: text id of the frame before a word.
         delays: delay in frames of each stream.
+        heard: whether there is a stream of the user's words, the last one; ours, absent from the released models.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -74,6 +75,7 @@ class LMConfig:
     existing_text_padding_id: int = 3
     existing_text_end_padding_id: int = 0
     delays: tuple[int, ...] = (0, *(0, 1, 1, 1, 1, 1, 1, 1) * 2)
+    heard: bool = False
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -105,7 +107,12 @@ class LMConfig:
             delays=self.delays,
             text_pad=self.existing_text_padding_id,
             text_end_pad=self.existing_text_end_padding_id,
+            heard=self.heard,
         )
+
+    def with_heard(self) -> LMConfig:
+        """This model with a stream of the user's words."""
+        return self if self.heard else replace(self, heard=True, delays=(*self.delays, 0))
 
     @property
     def schedule(self) -> tuple[int, ...]:
@@ -179,4 +186,7 @@ class LMConfig:
             "depformer_context": self.dep_q,
             "depformer_max_period": self.max_period,
         }
-        return asdict(self) | constant
+        values = asdict(self) | constant
+        if not self.heard:
+            del values["heard"]  # Kyutai's loader refuses fields that it does not know
+        return values

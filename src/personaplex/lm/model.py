@@ -41,15 +41,19 @@ class Logits(NamedTuple):
         text: `[B, T, text_card]`.
         audio: `[B, dep_q, T, card]`; zeros where `valid` is false.
         valid: bool `[dep_q, T]`; false for the last frames of a delayed stream, which no column predicted.
+        heard: `[B, T, text_card]`, the user's words; None where the model has no stream for them.
     """
 
     text: torch.Tensor
     audio: torch.Tensor
     valid: torch.Tensor
+    heard: torch.Tensor | None = None
 
 
 class LanguageModel(nn.Module):
     """Moshi's language model, of any size.
+
+    With `config.heard` it also predicts the user's words, from the temporal transformer alone, and reads them back.
 
     Args:
         config: the sizes.
@@ -73,13 +77,20 @@ class LanguageModel(nn.Module):
         self.linears = nn.ModuleList([nn.Linear(depth_dim, card, bias=False) for _ in range(config.dep_q)])
         for linear in (self.text_linear, *self.linears):
             init_linear(linear.weight)
+        self.heard_emb: TokenEmbedding | None = None
+        self.heard_linear: nn.Linear | None = None
+        if config.heard:
+            self.heard_emb = TokenEmbedding(config.text_card + 1, dim)
+            self.heard_linear = nn.Linear(dim, config.text_card, bias=False)
+            init_linear(self.heard_linear.weight)
 
     def embed(self, columns: torch.Tensor) -> torch.Tensor:
         """The sum of the streams' embeddings: int64 `[B, S, T]` → `[B, T, dim]`."""
         x = self.emb[0](columns[:, 1])
         for index in range(1, self.config.n_q):
             x = x + self.emb[index](columns[:, 1 + index])
-        return x + self.text_emb(columns[:, 0])
+        x = x + self.text_emb(columns[:, 0])
+        return x if self.heard_emb is None else x + self.heard_emb(columns[:, -1])
 
     def init_state(self, batch: int, capacity: int | None = None) -> TransformerState:
         """The temporal transformer's state for `batch` conversations, one column a call (or a prompt of `capacity`)."""
@@ -141,4 +152,5 @@ class LanguageModel(nn.Module):
         targets = columns[:, :, 1:].transpose(1, 2).flatten(0, 1)
         audio = self.depth(hidden.flatten(0, 1), targets).view(batch, length, self.config.dep_q, -1).transpose(1, 2)
         audio, valid = undelay(audio, self.layout.delays[1 : 1 + self.config.dep_q])
-        return Logits(self.text_linear(hidden), audio, valid)
+        heard = None if self.heard_linear is None else self.heard_linear(hidden)
+        return Logits(self.text_linear(hidden), audio, valid, heard)

@@ -50,7 +50,8 @@ def prompt_frames(
 ) -> torch.Tensor:
     """Lay a voice sample and a role on the grid.
 
-    The voice sample's first frame is left out: its column is the initial column, as in the released models.
+    The voice sample's first frame is left out: its column is the initial column, as in the released models. Where the
+    model has a stream of the user's words it is padding: nobody has spoken yet.
 
     Args:
         voice: codes of the voice sample, int64 `[K, N]`, N of at least 1.
@@ -68,7 +69,7 @@ def prompt_frames(
     frames[layout.agent] = silence[:, None]
     frames[layout.agent, :spoken] = voice[:, 1:]
     frames[layout.user] = sine[:, None]
-    frames[layout.text] = layout.text_pad
+    frames[list(layout.texts)] = layout.text_pad
     start = spoken + SILENT_FRAMES
     frames[layout.text, start : start + len(role)] = torch.as_tensor(role, dtype=torch.long)
     return frames

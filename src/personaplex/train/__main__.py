@@ -10,9 +10,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from personaplex.errors import UserError
 from personaplex.train.options import add_options, read_options
+
+if TYPE_CHECKING:
+    from personaplex.lm.config import LMConfig
 
 PRESETS = {
     # The bundled model: Moshi's layout, small enough for one CPU core.
@@ -99,6 +103,17 @@ def _parser() -> argparse.ArgumentParser:
     lm.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     lm.add_argument("--preset", choices=sorted(PRESETS), default="nano", help="sizes of the model [nano]")
     lm.add_argument("--start-from", type=Path, metavar="RUN", help="begin a new run with another run's weights")
+    lm.add_argument(
+        "--heard",
+        action=argparse.BooleanOptionalAction,
+        help="a stream of the user's words, predicted and read back [a new run has it, a resumed one what it had]",
+    )
+    lm.add_argument(
+        "--scripts",
+        type=Path,
+        metavar="FILE",
+        help="a JSON object a line (role, turns of who and text) for --text-only [the dialogues' own words]",
+    )
     _budget(lm)
     add_options(lm, LMTraining)
     add_options(lm, Drawing)
@@ -178,22 +193,49 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _lm(arguments: argparse.Namespace) -> None:
-    from personaplex.lm.config import LMConfig
     from personaplex.text import Tokenizer
     from personaplex.train.dialogues import DialoguePack, Drawing
     from personaplex.train.lm import LMTraining, train_lm
     from personaplex.train.run import load_checkpoint
 
     tokenizer = Tokenizer(arguments.tokenizer)
-    config = LMConfig.from_dict(PRESETS[arguments.preset] | {"text_card": tokenizer.size})
+    config = _lm_config(arguments, tokenizer.size)
     drawing = read_options(arguments, Drawing)
+    if arguments.scripts is not None and not drawing.text_only:
+        raise UserError("--scripts is for examples without sound; say how many with --text-only, such as 0.15")
     start = None if arguments.start_from is None else load_checkpoint(arguments.start_from)["model"]
     arguments.run.mkdir(parents=True, exist_ok=True)
     extra = {"voice_frames": drawing.voice_frames, "text_lead": drawing.lead}
+    if config.heard:
+        extra["heard_lag"] = drawing.heard_lag
+    pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing, arguments.scripts)
     (arguments.run / "config.json").write_text(json.dumps(config.to_dict() | {"personaplex": extra}))
-    pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing)
     settings = read_options(arguments, LMTraining)
     train_lm(pack, arguments.run, config, settings, arguments.minutes, arguments.save_every, start, arguments.device)
+
+
+def _lm_config(arguments: argparse.Namespace, text_card: int) -> LMConfig:
+    """The sizes that the options mean; a run that has begun keeps its stream of heard words, or its lack of one.
+
+    Raises:
+        UserError: when the run has begun with other sizes.
+    """
+    from personaplex.lm.config import LMConfig
+    from personaplex.train.run import has_checkpoint
+
+    config = LMConfig.from_dict(PRESETS[arguments.preset] | {"text_card": text_card})
+    path, begun = arguments.run / "config.json", None
+    if has_checkpoint(arguments.run) and path.exists():
+        begun = LMConfig.from_dict(json.loads(path.read_text()))
+    heard = arguments.heard
+    if heard is None:
+        heard = True if begun is None else begun.heard
+    config = config.with_heard() if heard else config
+    if begun is not None and begun != config:
+        if begun.heard != config.heard:
+            raise UserError(f"{arguments.run} has begun {'with' if begun.heard else 'without'} --heard; leave it so")
+        raise UserError(f"{arguments.run} has begun with another preset or tokenizer; give those, or another --run")
+    return config
 
 
 def _export(arguments: argparse.Namespace) -> None:

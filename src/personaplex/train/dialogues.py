@@ -18,6 +18,7 @@ from personaplex.frames import FRAME_RATE, Layout
 from personaplex.persona.prompt import prompt_frames
 from personaplex.persona.role import wrap_role
 from personaplex.text import Tokenizer, align_words
+from personaplex.train.talks import TalkPack, read_talks, talks_of
 
 
 class Batch(NamedTuple):
@@ -28,12 +29,16 @@ class Batch(NamedTuple):
         text_loss: bool `[B, T]`, where the text is learnt.
         audio_loss: bool `[B, T]`, where the agent's sound is learnt: false in the prompt and in padding.
         speech: bool `[B, T]`, where the agent speaks.
+        heard_loss: bool `[B, T]`, where the user's words are learnt, if the model has a stream for them.
+        texts: examples without sound, of a length of their own; None where there are none.
     """
 
     frames: torch.Tensor
     text_loss: torch.Tensor
     audio_loss: torch.Tensor
     speech: torch.Tensor
+    heard_loss: torch.Tensor
+    texts: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,22 @@ class Drawing:
         length: frames of an example, prompt included.
         voice_frames: most frames of the voice sample; each example takes between a third of it and all.
         lead: frames by which a word's text precedes its sound.
+        heard_lag: frames by which the user's words are written after their end.
         reading: share of examples in which the agent only reads its sentences out, to learn to speak what it writes.
         middle: share of dialogues entered at some point after their start.
+        text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
+            asked for in the role.
+        text_length: frames of such an example; as many of them as fill `length` frames count as one.
     """
 
     length: int = 448
     voice_frames: int = 38
     lead: int = 3
+    heard_lag: int = 2
     reading: float = 0.2
     middle: float = 0.25
+    text_only: float = 0.0
+    text_length: int = 224
 
 
 class DialoguePack:
@@ -63,12 +75,15 @@ class DialoguePack:
         tokenizer: the model's tokenizer.
         layout: the model's layout.
         drawing: how examples are drawn.
+        scripts: a file of scripts for the examples without sound; None for the words of the dialogues themselves.
 
     Raises:
-        UserError: when the folder holds no packed codes, or codes of another codec.
+        UserError: when the folder holds no packed codes, or codes of another codec, or the scripts are no scripts.
     """
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer, layout: Layout, drawing: Drawing):
+    def __init__(
+        self, folder: Path, tokenizer: Tokenizer, layout: Layout, drawing: Drawing, scripts: Path | None = None
+    ):
         if not (folder / "index.json").exists():
             raise UserError(f"{folder} holds no packed codes; make them with: personaplex train encode")
         index = json.loads((folder / "index.json").read_text())
@@ -86,10 +101,11 @@ class DialoguePack:
         voices = np.fromfile(folder / "voices.i16", dtype=np.int16).reshape(-1, layout.codebooks)
         self._voices = {name: voices[start : start + count].T for name, (start, count) in index["voices"].items()}
         self._roles = [tokenizer.encode(wrap_role(item["role"])) for item in self.dialogues]
-        self._text = [
-            align_words(item["agent"], tokenizer, item["frames"], layout, drawing.lead).numpy().astype(np.int32)
-            for item in self.dialogues
-        ]
+        self._texts = [_texts(item, tokenizer, layout, drawing) for item in self.dialogues]
+        self._scripts = None
+        if drawing.text_only:
+            talks = talks_of(self.dialogues) if scripts is None else read_talks(scripts, self.dialogues)
+            self._scripts = TalkPack(talks, tokenizer, layout, drawing.text_length)
         self._speaking = [_spans(item["agent"], item["frames"]) for item in self.dialogues]
         self._user_speaking = [_spans(item["user"], item["frames"]) for item in self.dialogues]
 
@@ -97,13 +113,24 @@ class DialoguePack:
         """One dialogue on the grid, int64 `[S, T]`, without its prompt."""
         item = self.dialogues[index]
         codes = self._codes[item["start"] : item["start"] + item["frames"]].T
-        return np.concatenate([self._text[index][None], codes]).astype(np.int64)
+        text, *heard = self._texts[index]
+        return np.concatenate([text[None], codes, *(words[None] for words in heard)]).astype(np.int64)
 
     def batch(self, seed: int, step: int, size: int) -> Batch:
         """Examples for one step, the same for the same seed and step."""
         random = np.random.default_rng((seed, step))
-        rows = [self._example(random) for _ in range(size)]
-        return Batch(*(torch.stack(parts) for parts in zip(*rows, strict=True)))
+        talks = None
+        if self._scripts is not None:
+            silent = int(random.binomial(size, self.drawing.text_only))
+            size -= silent
+            count = silent * max(1, self.drawing.length // self.drawing.text_length)
+            if count:
+                frames, learnt = self._scripts.examples(random, count)
+                nowhere = torch.zeros_like(learnt)
+                talks = Batch(frames, learnt, nowhere, nowhere, nowhere)
+        rows = [self._example(random) for _ in range(max(size, 1))]
+        frames, text, audio, speech, heard = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
+        return Batch(frames, text, audio, speech, heard, talks)
 
     def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout
@@ -134,7 +161,7 @@ class DialoguePack:
         frames[:, first : first + used] = torch.from_numpy(body[:, :used])
         learnt[first : first + used] = True
         speech[first : first + used] = torch.from_numpy(speaking[:used])
-        return frames, learnt & (not reading), learnt, speech
+        return frames, learnt & (not reading), learnt, speech, learnt
 
     def _read_out(self, index: int, random: np.random.Generator, room: int) -> tuple[np.ndarray, np.ndarray]:
         """The agent's speech of some dialogues in one voice, joined with short gaps, over the user's noise."""
@@ -147,6 +174,7 @@ class DialoguePack:
             part = frames[:, kept]
             if len(quiet):
                 part[self.layout.user] = frames[self.layout.user][:, quiet[np.arange(part.shape[1]) % len(quiet)]]
+            part[self.layout.heard_text] = self.layout.text_pad
             bodies.append(part)
             speaking.append(active[kept])
             total += part.shape[1]
@@ -163,6 +191,16 @@ class DialoguePack:
                     self._by_voice.setdefault(item["voice"].split("/")[-1].split("_")[0], []).append(index)
         choices = self._by_voice[voice]
         return choices[int(random.integers(len(choices)))]
+
+
+def _texts(item: dict, tokenizer: Tokenizer, layout: Layout, drawing: Drawing) -> list[np.ndarray]:
+    """The text streams of a dialogue, int32 `[T]` each: the agent's words and, where the model has it, the user's."""
+    frames = item["frames"]
+    streams = [align_words(item["agent"], tokenizer, frames, layout, drawing.lead)]
+    if layout.heard:
+        user = sorted(item["user"], key=lambda word: word[2])
+        streams.append(align_words(user, tokenizer, frames, layout, -drawing.heard_lag, at="end"))
+    return [stream.numpy().astype(np.int32) for stream in streams]
 
 
 def _spans(words: list, frames: int) -> np.ndarray:

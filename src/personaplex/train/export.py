@@ -50,6 +50,8 @@ def read_lm(*runs: Path) -> LanguageModel:
     """
     model = LanguageModel(LMConfig.from_dict(_config(runs[0])))
     weights = [load_checkpoint(run)["model"] for run in runs]
+    if any(each.keys() != weights[0].keys() for each in weights):
+        raise UserError("The runs to average have models of different shapes; give runs that went on from one another.")
     model.load_state_dict({name: sum(each[name] for each in weights) / len(weights) for name in weights[0]})
     return model.eval().requires_grad_(False)
 
@@ -89,6 +91,7 @@ def export_model(
         voices={name: torch.from_numpy(codes.astype(np.int64)) for name, codes in voices.items()},
         voice_seconds=own["voice_frames"] * FRAME_SECONDS,
         text_lead=own["text_lead"],
+        heard_lag=own.get("heard_lag", 0),
         storage="int8" if int8 else "bf16",
         codec_storage=CODEC_STORAGE,
     )

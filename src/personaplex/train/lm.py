@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-from personaplex.frames import ZERO, lag
+from personaplex.errors import UserError
+from personaplex.frames import ZERO, Layout, lag
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
 from personaplex.train.dialogues import Batch, DialoguePack
@@ -34,9 +35,12 @@ class LMTraining:
         padding: weight of text targets that are padding.
         semantic: weight of codebook 0.
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
+        hearing: weight of the user's words, where the model has a stream for them.
+        heard_padding: weight, within them, of targets that are padding.
         silent: share of the agent's silent frames whose sound is learnt.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
         forget: share of examples in which the agent's acoustic codes are hidden on the input.
+        heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16.
         gradient_checkpointing: recompute activations in the backward pass.
@@ -51,9 +55,12 @@ class LMTraining:
     padding: float = 0.3
     semantic: float = 1.0
     acoustic: float = 0.15
+    hearing: float = 0.5
+    heard_padding: float = 0.2
     silent: float = 0.06
     corrupt: float = 0.1
     forget: float = 0.5
+    heard_corrupt: float = 0.1
     seed: int = 0
     bf16: bool = True
     gradient_checkpointing: bool = False
@@ -74,12 +81,65 @@ def corrupted(
     user, semantic = out[:, layout.user], out[:, layout.agent][:, :1]
     for part in (user, semantic):
         shape = tuple(part.shape)
-        part.copy_(torch.where(drawn(shape, settings.corrupt), noise(shape), part))
+        part.copy_(torch.where(drawn(shape, settings.corrupt) & (part != ZERO), noise(shape), part))
     forget = drawn((len(out), 1, 1), settings.forget)
     acoustic = out[:, layout.agent][:, 1:]
     acoustic.copy_(torch.where(forget, torch.full_like(acoustic, ZERO), acoustic))
+    if layout.heard:
+        words = out[:, layout.heard_text]
+        words.copy_(_misheard(words, layout, settings.heard_corrupt, random))
     out[:, :, 0] = columns[:, :, 0]
     return out
+
+
+def _misheard(tokens: torch.Tensor, layout: Layout, share: float, random: torch.Generator) -> torch.Tensor:
+    """Tokens of the user's words, some exchanged for others of the batch and as many dropped to padding."""
+    words = ~_is_padding(tokens, layout) & (tokens < layout.text_card)
+    pool = tokens[words]
+    if not len(pool):
+        return tokens
+    draw = torch.rand(tokens.shape, generator=random)
+    other = pool[torch.randint(len(pool), tokens.shape, generator=random)]
+    heard = torch.where(words & (draw < share), layout.text_pad, tokens)
+    return torch.where(words & (draw < share / 2), other, heard)
+
+
+def _is_padding(tokens: torch.Tensor, layout: Layout) -> torch.Tensor:
+    return (tokens == layout.text_pad) | (tokens == layout.text_end_pad)
+
+
+class _Learnt(NamedTuple):
+    """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict."""
+
+    text: torch.Tensor
+    text_targets: torch.Tensor
+    audio: torch.Tensor
+    columns: torch.Tensor
+    heard: torch.Tensor
+    heard_targets: torch.Tensor
+
+
+def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: torch.Generator, device: str) -> _Learnt:
+    """Run the temporal transformer on a batch and pick the columns whose loss is wanted."""
+    layout = model.layout
+    columns = lag(batch.frames, layout)
+    inputs = corrupted(columns[:, :, :-1], model, settings, random).to(device)
+    # Column i + 1 holds codebook 0 of frame i and, one frame late, the acoustic codes of frame i - 1.
+    spoken = batch.speech.clone()
+    for shift in (1, 2):
+        spoken[:, shift:] |= batch.speech[:, :-shift]
+    spoken[:, :-1] |= batch.speech[:, 1:]
+    sampled = torch.rand(spoken.shape, generator=random) < settings.silent
+    targets = columns[:, :, 1:].transpose(1, 2)
+    hidden = model.temporal(model.embed(inputs))
+
+    def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return hidden[mask.to(device)], targets[mask].to(device)
+
+    text, text_columns = chosen(batch.text_loss)
+    audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
+    heard, heard_columns = chosen(batch.heard_loss & layout.heard)
+    return _Learnt(text, text_columns[:, layout.text], audio, audio_columns, heard, heard_columns[:, -1])
 
 
 def lm_losses(
@@ -89,47 +149,61 @@ def lm_losses(
 
     Args:
         model: the model.
-        batch: examples.
+        batch: examples, and examples without sound.
         settings: weights of the terms.
         random: draws corruption and the silent frames; on the CPU, so that runs agree between devices.
         device: where the model is.
+
+    Returns:
+        `loss`, the terms that it is the weighted sum of, and of word pieces alone, padding apart: `words` of the agent,
+        `talk_words` of those in examples without sound, `heard_words` of the user. What has no example is left out.
     """
     layout = model.layout
-    columns = lag(batch.frames, layout)
-    inputs = corrupted(columns[:, :, :-1], model, settings, random).to(device)
-    targets = columns[:, :, 1:]
-    # Column i + 1 holds codebook 0 of frame i and, one frame late, the acoustic codes of frame i - 1.
-    spoken = batch.speech.clone()
-    for shift in (1, 2):
-        spoken[:, shift:] |= batch.speech[:, :-shift]
-    spoken[:, :-1] |= batch.speech[:, 1:]
-    sampled = torch.rand(spoken.shape, generator=random) < settings.silent
-    chosen = (batch.audio_loss & (spoken | sampled)).to(device)
-    learn_text = batch.text_loss.to(device)
-    targets = targets.to(device)
+    parts = [part for part in (batch, batch.texts) if part is not None and len(part.frames)]
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=settings.bf16):
-        hidden = model.temporal(model.embed(inputs))
-        text_logits = model.text_linear(hidden[learn_text]).float()
-        wanted = targets.transpose(1, 2)[chosen]
-        audio_logits = model.depth(hidden[chosen], wanted).float()
-    text_targets = targets[:, layout.text][learn_text]
-    padding = (text_targets == layout.text_pad) | (text_targets == layout.text_end_pad)
-    weights = torch.where(text_targets == layout.text_pad, settings.padding, 1.0)
-    nll = F.cross_entropy(text_logits, text_targets, reduction="none")
-    text = (nll * weights).sum() / weights.sum().clamp(min=1)
-    steps = audio_logits.shape[1]
-    codes = wanted[:, 1 : 1 + steps].masked_fill(wanted[:, 1 : 1 + steps] >= layout.card, -100)
-    audio = F.cross_entropy(audio_logits.flatten(0, 1), codes.flatten(), ignore_index=-100, reduction="none")
-    audio = audio.view(codes.shape).sum(dim=0) / (codes >= 0).sum(dim=0).clamp(min=1)
-    semantic, acoustic = audio[0], audio[1:].mean()
-    loss = text + settings.semantic * semantic + settings.acoustic * acoustic * (steps - 1)
-    return {
-        "loss": loss,
-        "text": text,
-        "words": nll[~padding].mean() if (~padding).any() else text.detach(),
-        "semantic": semantic,
-        "acoustic": acoustic,
-    }
+        each = [_learnt(model, part, settings, random, device) for part in parts]
+        learnt = _Learnt(*(torch.cat(tensors) for tensors in zip(*each, strict=True)))
+        text_logits = model.text_linear(learnt.text).float()
+        audio_logits = model.depth(learnt.audio, learnt.columns).float() if len(learnt.audio) else None
+        heard_logits = None if model.heard_linear is None else model.heard_linear(learnt.heard).float()
+    text, nll, is_word = _text_loss(text_logits, learnt.text_targets, layout, settings.padding)
+    loss, terms = text, {"text": text}
+    figures = _mean("words", nll, is_word)
+    if batch.texts is not None:
+        first = len(nll) - len(each[-1].text)
+        figures |= _mean("talk_words", nll[first:], is_word[first:])
+    if heard_logits is not None:
+        heard, nll, is_word = _text_loss(heard_logits, learnt.heard_targets, layout, settings.heard_padding)
+        loss, terms["heard"] = loss + settings.hearing * heard, heard
+        figures |= _mean("heard_words", nll, is_word)
+    if audio_logits is not None:
+        audio = _audio_loss(audio_logits, learnt.columns, layout)
+        semantic, acoustic = audio[0], audio[1:].mean()
+        loss = loss + settings.semantic * semantic + settings.acoustic * acoustic * (len(audio) - 1)
+        terms |= {"semantic": semantic, "acoustic": acoustic}
+    return {"loss": loss} | figures | terms
+
+
+def _text_loss(
+    logits: torch.Tensor, targets: torch.Tensor, layout: Layout, padding: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The weighted loss of a text stream, then each target's own `[N]` and which of them are word pieces."""
+    nll = F.cross_entropy(logits, targets, reduction="none")
+    weights = torch.where(targets == layout.text_pad, padding, 1.0)
+    return (nll * weights).sum() / weights.sum().clamp(min=1), nll, ~_is_padding(targets, layout)
+
+
+def _audio_loss(logits: torch.Tensor, columns: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Mean loss of each codebook `[dep_q]`; initial tokens, which no depth step can say, are left out."""
+    codes = columns[:, 1 : 1 + logits.shape[1]]
+    codes = codes.masked_fill(codes >= layout.card, -100)
+    nll = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), ignore_index=-100, reduction="none")
+    return nll.view(codes.shape).sum(dim=0) / (codes >= 0).sum(dim=0).clamp(min=1)
+
+
+def _mean(name: str, values: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The mean of what the mask leaves, under its name; nothing where that is nothing."""
+    return {name: values[mask].detach().mean()} if mask.any() else {}
 
 
 class LMTrainer:
@@ -175,6 +249,29 @@ class LMTrainer:
         return {name: value.item() for name, value in terms.items()} | {"gradient": norm.item()}
 
 
+def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
+    """Give a new model the weights of another run; only a stream of the user's words may be in one of them alone.
+
+    Where it is new its embedding begins at zero, so that text and sound are predicted as before.
+
+    Raises:
+        UserError: when the other run's model is of another shape.
+    """
+    own = model.state_dict()
+    added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    shared = own.keys() & weights.keys()
+    if not all(name.startswith("heard_") for name in (*added, *dropped)) or any(
+        own[name].shape != weights[name].shape for name in shared
+    ):
+        raise UserError("The run to start from has a model of another shape; give the same preset and tokenizer.")
+    model.load_state_dict({name: weights[name] for name in shared}, strict=False)
+    if added and model.heard_emb is not None:
+        torch.nn.init.zeros_(model.heard_emb.weight)
+        print(f"new, not in the run to start from: {', '.join(added)}; the embedding begins at zero")
+    if dropped:
+        print(f"left behind from the run to start from: {', '.join(dropped)}")
+
+
 def train_lm(
     pack: DialoguePack,
     run_folder: Path,
@@ -200,7 +297,7 @@ def train_lm(
     torch.manual_seed(settings.seed)
     model = LanguageModel(config)
     if start_from is not None:
-        model.load_state_dict(start_from)
+        begin_with(model, start_from)
     trainer = LMTrainer(model, pack, settings, device)
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "language model")
     for step in run:

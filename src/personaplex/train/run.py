@@ -54,7 +54,7 @@ class Run:
             self.step = int(saved.pop("step"))
             self._restore(saved)
         self._writer = _tensorboard(folder)
-        self._sums: dict[str, float] = {}
+        self._values: dict[str, list[float]] = {}
         self._count = 0
 
     def __iter__(self) -> Iterator[int]:
@@ -79,9 +79,9 @@ class Run:
             bar.close()
 
     def log(self, values: Mapping[str, float]) -> None:
-        """Add one step's figures; their means are written every 50 steps."""
+        """Add one step's figures; their means, over the steps that had them, are written every 50 steps."""
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+            self._values.setdefault(name, []).append(float(value))
         self._count += 1
 
     def note(self, values: Mapping[str, float]) -> None:
@@ -93,10 +93,10 @@ class Run:
                 self._writer.add_scalar(name, value, self.step)
 
     def _flush(self) -> dict[str, str]:
-        means = {name: total / self._count for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
+        means = {name: sum(values) / len(values) for name, values in self._values.items()}
+        self._values, self._count = {}, 0
         self.note(means)
-        return {name: f"{value:.3f}" for name, value in list(means.items())[:5]}
+        return {name: f"{value:.3f}" for name, value in list(means.items())[:7]}
 
     def save(self) -> None:
         """Write a checkpoint; the last one stays whole if this is cut short."""
@@ -108,6 +108,11 @@ class Run:
     def complete(self) -> bool:
         """Whether the last step was taken."""
         return self.step >= self.total
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run in the folder has begun."""
+    return (folder / _CHECKPOINT).exists()
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,154 @@
+"""Examples without sound: a role and the words of a talk about it, laid on the text streams alone.
+
+Finding in the role what was asked for is a skill of text (`facts` are copied, not remembered); here it is learnt for a
+fraction of what a frame with sound costs. All audio cells are the zero embedding, and none of them is a target.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from personaplex.errors import UserError
+from personaplex.frames import FRAME_SECONDS, ZERO, Layout
+from personaplex.persona.prompt import prompt_frames
+from personaplex.persona.role import wrap_role
+from personaplex.text import Tokenizer, Word, align_words
+
+USER, AGENT = "user", "agent"
+_PAUSE = 10  # most frames between two turns
+_GAP = 2  # most frames between two words
+_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What is said, and by whom.
+
+    Attributes:
+        role: the agent's role, plain text.
+        turns: speaker, `user` or `agent`, and words, in order.
+    """
+
+    role: str
+    turns: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def talks_of(dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
+    """The talks of packed dialogues: a turn is what somebody says without a longer silence; turns are put in order."""
+    talks = []
+    for item in dialogues:
+        turns: list[tuple[float, str, list[str]]] = []
+        for who in (AGENT, USER):
+            silent_since = float("-inf")
+            for word, start, end in item[who]:
+                if start - silent_since > _SILENCE:
+                    turns.append((start, who, []))
+                turns[-1][2].append(word)
+                silent_since = end
+        if turns:
+            talks.append(Talk(item["role"], tuple((who, tuple(words)) for _, who, words in sorted(turns))))
+    return talks
+
+
+def read_talks(path: Path, dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
+    """Read scripts: one JSON object a line, `{"role": …, "turns": [{"who": "user" or "agent", "text": …}, …]}`.
+
+    Args:
+        path: the file.
+        dialogues: packed ones, whose words show how words are written.
+
+    Raises:
+        UserError: when it is no such file, or writes words unlike the dialogues do (in capitals, with full stops).
+    """
+    talks = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            turns = tuple((turn["who"], tuple(turn["text"].split())) for turn in entry["turns"])
+            if not turns or any(who not in (USER, AGENT) for who, _ in turns):
+                raise ValueError("every turn has to be of one of the two")
+            talks.append(Talk(str(entry["role"]), turns))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f'Line {len(talks) + 1} of {path} is no script ({error}); each must be {{"role": …, "turns": [{{"who": '
+            f'"user" or "agent", "text": …}}, …]}}.'
+        ) from error
+    if not talks:
+        raise UserError(f"{path} holds no scripts.")
+    known = {char for item in dialogues for who in (AGENT, USER) for word, _, _ in item[who] for char in word}
+    used = {char for talk in talks for _, words in talk.turns for word in words for char in word}
+    strange = sorted(char for char in used - known if not char.isalnum() or char.isupper())
+    if strange:
+        raise UserError(
+            f"{path} writes words with {' '.join(strange)}, which no word of the dialogues has; "
+            "write what is said as the corpus writes it."
+        )
+    return talks
+
+
+class TalkPack:
+    """Talks, drawn as examples.
+
+    Args:
+        talks: what to draw from.
+        tokenizer: the model's tokenizer.
+        layout: the model's layout, with a stream of the user's words.
+        length: frames of an example.
+
+    Raises:
+        UserError: when the model has no stream for the user's words, there are no talks, or a role fills an example.
+    """
+
+    def __init__(self, talks: Sequence[Talk], tokenizer: Tokenizer, layout: Layout, length: int):
+        if not layout.heard:
+            raise UserError("Examples without sound need a model with a stream of the user's words (--heard).")
+        if not talks:
+            raise UserError("There are no words to make examples without sound of.")
+        self.talks, self.tokenizer, self.layout, self.length = talks, tokenizer, layout, length
+        nothing = torch.full((layout.codebooks,), ZERO)
+        roles = [tokenizer.encode(wrap_role(talk.role)) for talk in talks]
+        self._prompts = [prompt_frames(nothing[:, None], role, layout, nothing, nothing) for role in roles]
+        longest = max(prompt.shape[1] for prompt in self._prompts)
+        if longest >= length:
+            raise UserError(f"The longest role fills {longest} frames; give --text-length more than these {length}.")
+
+    def examples(self, random: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw examples.
+
+        Returns:
+            Frames int64 `[count, S, length]`, and bool `[count, length]`, where the agent's text is learnt.
+        """
+        frames, learnt = zip(*(self._example(random) for _ in range(count)), strict=True)
+        return torch.stack(frames), torch.stack(learnt)
+
+    def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames int64 `[S, T]`, and bool `[T]` from the prompt's end to that of the talk."""
+        layout = self.layout
+        index = int(random.integers(len(self.talks)))
+        talk, prompt = self.talks[index], self._prompts[index]
+        first = prompt.shape[1]
+        said: dict[str, list[Word]] = {AGENT: [], USER: []}
+        frame = 0
+        for who, words in talk.turns:
+            frame += int(random.integers(1, _PAUSE + 1))
+            for word, gap in zip(words, random.integers(_GAP + 1, size=len(words)), strict=True):
+                moment = (frame + int(gap) + 0.5) * FRAME_SECONDS
+                said[who].append((word, moment, moment))
+                frame += int(gap) + len(self.tokenizer.encode(word))
+        room = self.length - first
+        frames = torch.full((layout.streams, self.length), ZERO)
+        frames[:, :first] = prompt
+        for stream, who in zip(layout.texts, (AGENT, USER), strict=True):
+            frames[stream, first:] = align_words(said[who], self.tokenizer, room, layout)
+        learnt = torch.zeros(self.length, dtype=torch.bool)
+        learnt[first : first + min(frame + 1, room)] = True
+        return frames, learnt

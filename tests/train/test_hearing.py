@@ -1,0 +1,193 @@
+"""The stream of the user's words in training: where they lie, what is learnt, and examples that are words alone."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from personaplex.errors import UserError
+from personaplex.frames import FRAME_RATE, ZERO, lag
+from personaplex.train.__main__ import PRESETS, main
+from personaplex.train.dialogues import DialoguePack, Drawing
+from personaplex.train.export import read_lm
+from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
+from personaplex.train.talks import read_talks, talks_of
+from tests.helpers import tiny_lm, tiny_tokenizer
+
+DRAWING = Drawing(length=96, voice_frames=12, lead=2, reading=0.0)
+EXACT = LMTraining(
+    steps=6, batch=2, corrupt=0.0, forget=0.0, heard_corrupt=0.0, silent=1.0, bf16=False, warmup=2
+)  # fmt: skip
+PAD, EPAD = 3, 0
+
+
+@pytest.fixture
+def dialogues(codes, tokenizer, hearing):
+    return DialoguePack(codes, tokenizer, hearing.layout, DRAWING)
+
+
+@pytest.fixture
+def talks(codes, tokenizer, hearing):
+    return DialoguePack(codes, tokenizer, hearing.layout, replace(DRAWING, text_only=1.0, text_length=48))
+
+
+def losses(model, batch, settings=EXACT):
+    return lm_losses(model, batch, settings, torch.Generator().manual_seed(0))
+
+
+def test_the_users_words_lie_after_their_end_and_never_in_the_prompt(dialogues, tokenizer, pack):
+    batch = dialogues.batch(0, 1, 1)
+    assert torch.equal(batch.frames[:, :-1], pack.batch(0, 1, 1).frames)  # the other streams are as ever
+    body = batch.heard_loss[0].nonzero()[:, 0]
+    heard, what = batch.frames[0, -1], tokenizer.encode("what")
+    at = int(body[0]) + int(0.6 * FRAME_RATE) + 2  # heard_lag=2
+    assert heard[at - 1 : at + len(what)].tolist() == [EPAD, *what]
+    assert (heard[: body[0]] == PAD).all() and torch.equal(batch.heard_loss, batch.audio_loss)
+
+
+def test_hearing_loss_is_that_of_the_forward_pass(dialogues, hearing):
+    batch = dialogues.batch(0, 0, 2)
+    terms = losses(hearing, batch)
+    targets = batch.frames[:, -1]
+    nll = F.cross_entropy(hearing(batch.frames).heard.flatten(0, 1), targets.flatten(), reduction="none").view(2, -1)
+    weights = torch.where(targets == PAD, EXACT.heard_padding, 1.0) * batch.heard_loss
+    torch.testing.assert_close(terms["heard"], (nll * weights).sum() / weights.sum())
+    words = batch.heard_loss & (targets != PAD) & (targets != EPAD)
+    torch.testing.assert_close(terms["heard_words"], nll[words].mean())
+    rest = losses(hearing, batch, replace(EXACT, hearing=0.0))["loss"]
+    torch.testing.assert_close(terms["loss"] - rest, EXACT.hearing * terms["heard"])
+
+
+def test_words_are_misheard_on_the_input_alone(dialogues, hearing):
+    columns = lag(dialogues.batch(0, 0, 8).frames, hearing.layout)
+    settings = replace(EXACT, heard_corrupt=0.5)
+    out = corrupted(columns, hearing, settings, torch.Generator().manual_seed(1))
+    words = (columns[:, -1] != PAD) & (columns[:, -1] != EPAD) & (columns[:, -1] < hearing.layout.text_card)
+    assert torch.equal(out[:, :-1], columns[:, :-1]) and torch.equal(out[:, -1][~words], columns[:, -1][~words])
+    dropped = (out[:, -1][words] == PAD).float().mean()
+    assert 0.1 < dropped < 0.4 and (out[:, -1] != columns[:, -1])[words & (out[:, -1] != PAD)].any()
+
+
+def test_an_example_of_words_alone_has_no_sound_and_learns_the_agents_words(talks, hearing, tokenizer):
+    batch = talks.batch(0, 0, 3)
+    assert len(batch.frames) == 0 and batch.texts.frames.shape == (6, 18, 48)  # two of them are as long as one dialogue
+    frames, layout = batch.texts.frames, hearing.layout
+    assert (frames[:, layout.agent] == ZERO).all() and (frames[:, layout.user] == ZERO).all()
+    said = [tokenizer.decode([t for t in frames[0, stream].tolist() if t > PAD]) for stream in layout.texts]
+    assert said == ["<system> You are a wise teacher. <system> hello answer", "what"]
+    first = int(batch.texts.text_loss[0].nonzero()[0])
+    assert (frames[0, 0, first:] > PAD).sum() == len([*tokenizer.encode("hello"), *tokenizer.encode("answer")])
+    assert frames[0, 0, first - 6 : first].tolist() == [PAD] * 6  # the prompt that serving writes, without a voice
+    real, calls = hearing.depth, []
+    hearing.depth = lambda *arguments: calls.append(1) or real(*arguments)
+    terms = losses(hearing, batch, LMTraining(corrupt=1.0, bf16=False))
+    assert not calls and not terms.keys() & {"semantic", "acoustic", "heard_words"}
+    assert terms["talk_words"] == terms["words"] and terms["heard"] == 0
+    noisy = corrupted(lag(frames, layout), hearing, LMTraining(corrupt=1.0), torch.Generator().manual_seed(0))
+    assert (noisy[:, 1 : 1 + 2 * layout.codebooks, 2:] == ZERO).all()  # after the initial tokens
+
+
+def test_dialogues_and_words_alone_are_drawn_by_their_share(codes, tokenizer, hearing):
+    pack = DialoguePack(codes, tokenizer, hearing.layout, replace(DRAWING, text_only=0.3, text_length=48))
+    batch = pack.batch(0, 0, 40)
+    silent = 40 - len(batch.frames)
+    assert 5 < silent < 20 and len(batch.texts.frames) == 2 * silent
+    alone = losses(hearing, pack.batch(0, 0, 40)._replace(texts=None))
+    both = losses(hearing, batch)
+    torch.testing.assert_close(both["semantic"], alone["semantic"])
+    assert both["text"] != alone["text"] and "talk_words" not in alone
+
+
+def test_the_two_learn_a_batch_by_heart(codes, tokenizer, hearing):
+    pack = DialoguePack(codes, tokenizer, hearing.layout, replace(DRAWING, text_only=0.5, text_length=48))
+    trainer = LMTrainer(hearing, pack, replace(EXACT, batch=4, steps=60, rate=3e-3))
+    first, *_, last = [trainer.step(step) for step in range(40)]
+    for name in ("heard_words", "talk_words"):
+        assert last[name] < 0.5 * first[name]
+
+
+# --- scripts
+
+
+def test_scripts_are_read_and_mistakes_are_one_sentence(tmp_path, codes):
+    known = json.loads((codes / "index.json").read_text())["dialogues"]
+    assert {turns for turns in (talk.turns for talk in talks_of(known))} == {
+        (("user", ("what",)), ("agent", ("hello", "answer")))
+    }
+    path = tmp_path / "scripts.jsonl"
+    good = {"role": "R", "turns": [{"who": "user", "text": "what answer"}, {"who": "agent", "text": "hello"}]}
+    path.write_text(json.dumps(good) + "\n")
+    [talk] = read_talks(path, known)
+    assert talk.turns == (("user", ("what", "answer")), ("agent", ("hello",)))
+    for content, words in [
+        ("", "no scripts"),
+        ("{", "Line 1"),
+        (json.dumps(good | {"turns": [{"who": "nobody", "text": "what"}]}), "Line 1"),
+        (json.dumps(good | {"turns": [{"who": "user", "text": "What?"}]}), "writes words with [?] W,"),
+    ]:
+        path.write_text(content)
+        with pytest.raises(UserError, match=words):
+            read_talks(path, known)
+
+
+def test_words_alone_need_a_stream_and_room_to_lie_on(codes, tokenizer, model, hearing):
+    with pytest.raises(UserError, match="--heard"):
+        DialoguePack(codes, tokenizer, model.layout, replace(DRAWING, text_only=0.5))
+    with pytest.raises(UserError, match="--text-length more than these 20"):
+        DialoguePack(codes, tokenizer, hearing.layout, replace(DRAWING, text_only=0.5, text_length=20))
+
+
+# --- going on from a run that did not hear
+
+
+def test_beginning_with_a_run_that_did_not_hear_changes_nothing_else(dialogues, model, hearing, capsys):
+    begin_with(hearing, model.state_dict())
+    assert "heard_emb.weight" in capsys.readouterr().out
+    frames = dialogues.batch(0, 0, 2).frames
+    with torch.no_grad():
+        before, after = model(frames[:, :-1]), hearing(frames)
+    assert torch.equal(before.text, after.text) and torch.equal(before.audio, after.audio)
+    begin_with(model, hearing.state_dict())
+    assert "left behind" in capsys.readouterr().out
+    with pytest.raises(UserError, match="another shape"):
+        begin_with(tiny_lm(dim=64), model.state_dict())
+
+
+def test_a_hearing_run_resumes_and_is_read_back(tmp_path, codes, tokenizer, hearing):
+    pack = DialoguePack(codes, tokenizer, hearing.layout, replace(DRAWING, text_only=0.3, text_length=48))
+    settings = replace(EXACT, corrupt=0.2, forget=0.5, heard_corrupt=0.2)
+    train_lm(pack, tmp_path / "whole", hearing.config, settings)
+    train_lm(pack, tmp_path / "pieces", hearing.config, settings, minutes=0)
+    assert train_lm(pack, tmp_path / "pieces", hearing.config, settings)
+    for run in ("whole", "pieces"):
+        (tmp_path / run / "config.json").write_text(json.dumps(hearing.config.to_dict()))
+    whole, pieces = read_lm(tmp_path / "whole"), read_lm(tmp_path / "pieces")
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, pieces.state_dict()[name]), name
+    assert not torch.equal(whole.heard_emb.weight, hearing.heard_emb.weight)
+
+
+def test_the_command_keeps_what_a_run_has_begun_with(tmp_path, codes, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", PRESETS["tiny"] | {"card": 32})
+
+    def lm(*given):
+        arguments = ["--codes", codes, "--tokenizer", tiny_tokenizer(), "--preset", "tiny", "--batch", 1, *given]
+        main(["lm", *map(str, arguments)])
+
+    def config(run):
+        return json.loads((tmp_path / run / "config.json").read_text())
+
+    small = ["--steps", "1", "--length", "64", "--voice-frames", "6"]
+    lm("--run", tmp_path / "new", *small, "--heard-lag", "3")
+    lm("--run", tmp_path / "old", *small, "--no-heard")
+    assert config("new")["heard"] and config("new")["personaplex"]["heard_lag"] == 3
+    lm("--run", tmp_path / "old", *small)  # resumed: it has no such stream
+    assert "heard" not in config("old") and "heard_lag" not in config("old")["personaplex"]
+    with pytest.raises(UserError, match="begun without --heard"):
+        lm("--run", tmp_path / "old", *small, "--heard")
+    lm("--run", tmp_path / "next", *small, "--start-from", tmp_path / "old")
+    assert config("next")["heard"]
+    with pytest.raises(UserError, match="--text-only"):
+        lm("--run", tmp_path / "next", *small, "--scripts", tmp_path / "none.jsonl")
