@@ -34,20 +34,23 @@ def dialogues(count):
 
 
 def test_timing_rules():
-    kinds = set()
+    kinds, gaps = set(), []
     for made in dialogues(100):
         assert len(made.agent) == len(made.user) and len(made.agent) % FRAME_SAMPLES == 0
         assert MIN_SECONDS <= made.seconds <= MAX_SECONDS + 6
         kinds |= {turn.kind for turn in made.turns}
         for before, after in zip(made.turns, made.turns[1:], strict=False):
-            if "backchannel" in (before.kind, after.kind):
+            if {"backchannel", "aside"} & {before.kind, after.kind}:
                 continue
-            if after.who == "agent":
-                assert 0.19 <= after.start - before.end <= 0.71
+            if after.who == "agent" and after is not made.turns[0]:
+                gaps.append(after.start - before.end)
+                waits = before.kind in ("statement", "story")
+                assert (0.99 if waits else -0.31) <= gaps[-1] <= (1.51 if waits else 0.81)
             if after.kind == "interruption":
-                assert before.kind == "cut" and 0.19 <= before.end - after.start <= 0.41
+                assert before.kind == "cut" and 0.19 <= before.end - after.start <= 0.46
         for word, start, end, _ in made.words:
             assert word and 0 <= start < end <= made.seconds
+    assert 0.3 < np.median(gaps) < 0.6 and 0 < np.mean(np.array(gaps) < 0) < 0.08
     assert {"cut", "interruption", "backchannel", "question", "answer"} <= kinds
 
 

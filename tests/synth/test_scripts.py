@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from personaplex.speech.tts import display_words, words_of
+from personaplex.synth.policies import other_fact
 from personaplex.synth.scenarios import draw_script
 from personaplex.synth.scripts import GREETS_FIRST
 from personaplex.synth.words import held_out, number
@@ -57,12 +58,48 @@ def test_a_refusal_is_about_something_untold():
                 assert line.intent not in script.role.lower()
 
 
-def test_company_and_name_pairs_of_the_test_split_are_its_own():
+def test_names_companies_and_trades_of_the_test_split_are_its_own():
+    seen = 0
     for split in ("train", "test"):
         for script in scripts(150, split):
-            match = re.match(r"You work for (\w+) .*?(?:which is|,).*?our name is (\w+)", script.role)
+            match = re.match(
+                r"You work for (\w+) .*?(?:which is an?|, an?) ([\w ]+?)(?:\.| and y).*?our name is (\w+)", script.role
+            )
             if match:
-                assert held_out(match[2], match[1]) == (split == "test")
+                assert [held_out(part) for part in match.groups()] == [split == "test"] * 3
+                seen += 1
+    assert seen > 60
+
+
+def test_wrong_details_are_corrected_and_forbidden_requests_refused():
+    kinds = {"correction": 0, "rule": 0, "steer": 0, "calm": 0, "refusal": 0}
+    for script in scripts(400):
+        for asked, reply in zip(script.lines, script.lines[1:], strict=False):
+            kinds[reply.kind] = kinds.get(reply.kind, 0) + 1
+            if reply.kind == "correction":
+                assert reply.fact in reply.text.lower() and reply.fact not in asked.text.lower()
+            if reply.kind == "rule":
+                assert any(word in reply.text for word in ("orry",)) and reply.fact in script.role.lower()
+    assert all(kinds[kind] > 10 for kind in ("correction", "rule", "steer", "calm", "refusal"))
+
+
+def test_a_wrong_fact_is_of_the_same_kind():
+    rng = np.random.default_rng(0)
+    for fact in (
+        "fifty dollars",
+        "one dollar",
+        "sunday at four in the afternoon",
+        "two hundred ten dollars",
+        "nine in the morning",
+    ):
+        for _ in range(20):
+            wrong = other_fact(rng, fact)
+            assert wrong and wrong != fact and wrong.split()[-1].rstrip("s") == fact.split()[-1].rstrip("s")
+    assert other_fact(rng, "cash and card") == ""
+
+
+def test_answers_are_short():
+    assert np.median([len(words_of(line.text)) for s in scripts(200) for line in s.lines if line.who == "agent"]) <= 10
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,11 @@ class Pocketsphinx:
         if not known:
             raise SpeechError("The recogniser's dictionary has no word of the given sentences.")
         with tempfile.TemporaryDirectory() as folder:
-            model = Path(folder) / "domain.arpa"
+            model, words = Path(folder) / "domain.arpa", Path(folder) / "domain.dict"
             model.write_text(bigram_arpa(known))
-            self._decoder = pocketsphinx.Decoder(lm=str(model), loglevel="FATAL", samprate=_RATE)
+            # With its whole dictionary it would look for each of 130,000 words in the model: 12 s instead of 0.1.
+            words.write_text(_pronunciations(pocketsphinx, {word for sentence in known for word in sentence}))
+            self._decoder = pocketsphinx.Decoder(lm=str(model), dict=str(words), loglevel="FATAL", samprate=_RATE)
 
     def words(self, pcm: np.ndarray) -> list[Word]:
         """The words in float32 mono `[samples]` at 24 kHz, lower case, with times in seconds."""
@@ -89,6 +91,13 @@ class Pocketsphinx:
 def _missing(pocketsphinx: Any, words: set[str]) -> list[str]:
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL", samprate=_RATE)
     return sorted(word for word in words if decoder.lookup_word(word) is None)
+
+
+def _pronunciations(pocketsphinx: Any, words: set[str]) -> str:
+    """The part of its dictionary that is about `words`, all their pronunciations included (`read`, `read(2)`)."""
+    path = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if re.sub(r"\(\d+\)$", "", line.split(maxsplit=1)[0]) in words)
 
 
 def bigram_arpa(sentences: Sequence[Sequence[str]]) -> str:

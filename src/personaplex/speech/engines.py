@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from personaplex.speech.colour import recolour
 from personaplex.speech.espeak import Espeak
+from personaplex.speech.festival import Festival
 from personaplex.speech.flite import Flite
 from personaplex.speech.tts import TTS, Speaker, SpeechError, Utterance, words_of
 
@@ -19,7 +23,10 @@ class Voices:
             raise SpeechError(f"There is no word to speak in {text!r}.")
         if speaker.engine not in self._engines:
             self._engines[speaker.engine] = _start(speaker.engine)
-        return self._engines[speaker.engine].say(text, speaker)
+        said = self._engines[speaker.engine].say(text, speaker)
+        if speaker.low == speaker.high == 1 and not speaker.breath:
+            return said
+        return replace(said, pcm=recolour(said.pcm, speaker.low, speaker.high, speaker.breath))
 
 
 def _start(engine: str) -> TTS:
@@ -27,4 +34,6 @@ def _start(engine: str) -> TTS:
         return Flite()
     if engine == "espeak":
         return Espeak()
-    raise SpeechError(f"There is no speech engine {engine!r}; the engines are flite and espeak.")
+    if engine == "festival":
+        return Festival()
+    raise SpeechError(f"There is no speech engine {engine!r}; the engines are flite, espeak and festival.")

@@ -21,8 +21,9 @@ from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish
 _INSTALL = "espeak-ng is not installed: apt install espeak-ng (Debian package libespeak-ng1 holds the library)."
 _RETRIEVE, _PHONEME_EVENTS, _DONT_EXIT = 2, 0x0001, 0x8000  # synchronous: espeak_Synth returns when all is said
 _END, _WORD, _PHONEME = 0, 1, 7
-_RATE, _PITCH = 1, 3
+_RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7
 _WORDS_A_MINUTE = 165
+_RANGE_MIDDLE = 50  # 0 to 99
 _PITCH_MIDDLE = 50  # 0 to 99; about 4.3 % of the frequency a step of 5
 _SILENT = re.compile(rb"_|$")
 
@@ -106,6 +107,8 @@ class Espeak:
         self._lib.espeak_SetParameter(_RATE, round(_WORDS_A_MINUTE / (speaker.stretch * speaker.warp)), 0)
         pitch = _PITCH_MIDDLE + 115 * np.log(speaker.pitch / speaker.warp)
         self._lib.espeak_SetParameter(_PITCH, int(np.clip(round(pitch), 0, 99)), 0)
+        self._lib.espeak_SetParameter(_RANGE, int(np.clip(round(_RANGE_MIDDLE * speaker.melody), 0, 99)), 0)
+        self._lib.espeak_SetParameter(_WORD_GAP, speaker.gap, 0)
         c.CDLL(None).srand(1)  # its noise uses rand()
         self._lib.espeak_Synth(plain, len(plain) + 1, 0, 1, 0, 0, None, None)
         return np.concatenate(self._sound), self._events

@@ -10,10 +10,13 @@ import zlib
 
 import numpy as np
 
-from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish, words_of
+from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish, regroup, words_of
 
 VOICES = ("slt", "rms", "awb", "kal16")
 _INSTALL = "flite is not installed: apt install flite (Debian package libflite1 holds the library)."
+_SPREAD = {"slt": 27.0, "rms": 24.0, "awb": 25.0, "kal16": 15.0}  # Hz, standard deviation of a voice's own pitch
+# A voice's own duration_stretch as first read: the library has one copy of a voice, which `say` of any Flite changes.
+_OWN_STRETCH: dict[str, float] = {}
 _WORD_OF_PHONE = b"R:SylStructure.parent.parent"
 
 
@@ -41,14 +44,18 @@ class Flite:
         except OSError as error:
             raise SpeechError(_INSTALL) from error
         self._voices: dict[str, c._Pointer[_Voice]] = {}
-        self._stretch: dict[str, float] = {}  # a voice's own duration_stretch
 
     def say(self, text: str, speaker: Speaker) -> Utterance:
         """Speak `text`; SpeechError for an unknown voice or a text with figures or signs, read as other words."""
         lib, voice = self._lib, self._voice(speaker.voice)
         features = voice.contents.features
-        lib.feat_set_float(features, b"duration_stretch", self._stretch[speaker.voice] * speaker.stretch * speaker.warp)
+        lib.feat_set_float(features, b"duration_stretch", _OWN_STRETCH[speaker.voice] * speaker.stretch * speaker.warp)
         lib.feat_set_float(features, b"f0_shift", speaker.pitch / speaker.warp)
+        if speaker.melody == 1:  # the voice's own, to the sample
+            lib.feat_remove(features, b"int_f0_target_stddev")
+        else:
+            spread = _SPREAD[speaker.voice] * speaker.melody * speaker.pitch / speaker.warp
+            lib.feat_set_float(features, b"int_f0_target_stddev", spread)
         plain = text.encode("ascii", "ignore")
         self._libc.srand(zlib.crc32(plain))  # its excitation uses rand(): the same text must give the same samples
         utterance = lib.flite_synth_text(plain, voice)
@@ -59,7 +66,7 @@ class Flite:
             phones, spoken = self._marks(utterance, speaker.warp)
         finally:
             lib.delete_utterance(utterance)
-        return finish(pcm, rate, _regroup(words_of(text), spoken, text), phones)
+        return finish(pcm, rate, regroup("flite", words_of(text), spoken, text), phones)
 
     def _voice(self, name: str) -> c._Pointer[_Voice]:
         if name not in self._voices:
@@ -72,7 +79,7 @@ class Flite:
             register.restype, register.argtypes = c.POINTER(_Voice), [c.c_char_p]
             self._voices[name] = register(None)
             features = self._voices[name].contents.features
-            self._stretch[name] = self._lib.get_param_float(features, b"duration_stretch", 1.0)
+            _OWN_STRETCH.setdefault(name, self._lib.get_param_float(features, b"duration_stretch", 1.0))
         return self._voices[name]
 
     def _marks(self, utterance: int, warp: float) -> tuple[list[tuple[str, float, float]], list[Word]]:
@@ -96,20 +103,6 @@ class Flite:
         return phones, words
 
 
-def _regroup(expected: list[str], spoken: list[Word], text: str) -> list[Word]:
-    """Join what flite splits (`dishwasher` + `'s`). It renames homographs (`read`, `red`), so their number decides."""
-    groups: list[list[Word]] = []
-    for word in spoken:
-        if word.text.startswith("'") and groups:
-            groups[-1].append(word)
-        else:
-            groups.append([word])
-    if len(groups) != len(expected):
-        said = " ".join(word.text for word in spoken)
-        raise SpeechError(f"flite reads {text!r} as {said!r}; spell its figures and signs out.")
-    return [Word(name, group[0].start, group[-1].end) for name, group in zip(expected, groups, strict=True)]
-
-
 def _library() -> c.CDLL:
     lib = c.CDLL("libflite.so.1", mode=c.RTLD_GLOBAL)
     for name in ("libflite_cmulex.so.1", "libflite_usenglish.so.1"):
@@ -126,6 +119,7 @@ def _library() -> c.CDLL:
         ("path_to_item", pointer, [pointer, text]),
         ("delete_utterance", None, [pointer]),
         ("feat_set_float", None, [pointer, text, real]),
+        ("feat_remove", c.c_int, [pointer, text]),
         ("get_param_float", real, [pointer, text, real]),
     ):
         function = getattr(lib, name)

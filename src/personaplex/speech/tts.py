@@ -30,13 +30,19 @@ class Speaker:
 
     Attributes:
         id: the name under which the speaker appears in corpora.
-        engine: `flite` or `espeak`.
+        engine: `flite`, `espeak` or `festival`.
         voice: the engine's own name of the voice, such as `slt` or `en-us+f2`.
         sex: `F` or `M`.
         pitch: factor on the fundamental frequency as heard. flite's `rms` ignores it: its pitch follows `warp` alone.
         warp: factor on the formant frequencies; above 1 sounds like a smaller person.
         stretch: factor on the duration; above 1 speaks slower.
         split: `agent`, `train` or `test`: the only place where the speaker may appear.
+        melody: factor on how far the pitch moves about its mean; 0 is monotone. festival's HTS voice ignores it.
+        low: factor on the formants below about 1 kHz, apart from `warp` (see `colour`).
+        high: the same above about 3 kHz.
+        breath: share of breath in the voice, 0 to 1; 1 is a whisper.
+        gap: espeak-ng's extra silence between words, in units of 10 ms.
+        unsteady: how much tempo differs from breath to breath, as a share.
     """
 
     id: str
@@ -47,6 +53,12 @@ class Speaker:
     warp: float = 1.0
     stretch: float = 1.0
     split: str = "train"
+    melody: float = 1.0
+    low: float = 1.0
+    high: float = 1.0
+    breath: float = 0.0
+    gap: int = 0
+    unsteady: float = 0.06
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,23 @@ def words_of(text: str) -> list[str]:
 def display_words(text: str) -> list[str]:
     """The words of `text` as written, each with its punctuation; as many as `words_of(text)`."""
     return [piece for piece in text.split() if words_of(piece)]
+
+
+def regroup(engine: str, expected: list[str], spoken: list[Word], text: str) -> list[Word]:
+    """Join what flite and festival split (`dishwasher` + `'s`). They rename homographs, so their number decides.
+
+    SpeechError if the engine read another number of words than `expected`.
+    """
+    groups: list[list[Word]] = []
+    for word in spoken:
+        if word.text.startswith("'") and groups:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    if len(groups) != len(expected):
+        said = " ".join(word.text for word in spoken)
+        raise SpeechError(f"{engine} reads {text!r} as {said!r}; spell its figures and signs out.")
+    return [Word(name, group[0].start, group[-1].end) for name, group in zip(expected, groups, strict=True)]
 
 
 def finish(pcm: np.ndarray, rate: float, words: list[Word], phones: list[tuple[str, float, float]]) -> Utterance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,45 @@ def _model() -> Any:
     return load_silero_vad()
 
 
-def speech_segments(pcm: np.ndarray, threshold: float = 0.5, min_silence: float = 0.1) -> list[tuple[float, float]]:
+def vad_name() -> str:
+    """Its name and version, to stand beside a figure."""
+    _model()
+    return f"silero-vad {version('silero-vad')}"
+
+
+def speech_segments(
+    pcm: np.ndarray,
+    threshold: float = 0.5,
+    min_silence: float = 0.1,
+    *,
+    misread: bool = False,
+    decimals: int | None = None,
+) -> list[tuple[float, float]]:
     """Stretches of speech as `(start, end)` in seconds.
 
     Args:
         pcm: float32 mono `[samples]` at 24 kHz.
         threshold: probability above which a moment is speech.
         min_silence: seconds of silence that separate two stretches.
+        misread: pass the samples off as 16 kHz without resampling, whatever their rate is. At 24 kHz speech then
+            sounds slow and low to the model, and its times are 1.5 times too late (eval_backchannel.py of
+            Full-Duplex-Bench does so).
+        decimals: of the seconds, rounded as silero's `return_seconds` does (its own choice is 1); None for none.
     """
     import soxr
     import torch
     from silero_vad import get_speech_timestamps
 
-    model = _model()
-    sound = torch.from_numpy(soxr.resample(np.asarray(pcm, np.float32), SAMPLE_RATE, _RATE))
+    sound = np.asarray(pcm, np.float32)
+    sound = sound if misread else soxr.resample(sound, SAMPLE_RATE, _RATE)
     found = get_speech_timestamps(
-        sound, model, threshold=threshold, sampling_rate=_RATE, min_silence_duration_ms=int(min_silence * 1000)
+        torch.from_numpy(np.ascontiguousarray(sound)),
+        _model(),
+        threshold=threshold,
+        sampling_rate=_RATE,
+        min_silence_duration_ms=int(min_silence * 1000),
+        return_seconds=decimals is not None,
+        time_resolution=decimals or 0,
     )
-    return [(mark["start"] / _RATE, mark["end"] / _RATE) for mark in found]
+    unit = _RATE if decimals is None else 1
+    return [(mark["start"] / unit, mark["end"] / unit) for mark in found]

@@ -26,9 +26,14 @@ import click
     type=click.Choice(["train", "test"]),
     default="train",
     show_default=True,
-    help="test: held-out user voices and combinations of facts.",
+    help="test: held-out user voices, names, companies and trades.",
 )
-def synth(out: Path, hours: float | None, count: int | None, seed: int, workers: int, split: str) -> None:
+@click.option(
+    "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
+)
+def synth(
+    out: Path, hours: float | None, count: int | None, seed: int, workers: int, split: str, text_only: bool
+) -> None:
     r"""Write two-channel conversations with word times, roles and voice samples.
 
     \b
@@ -38,14 +43,23 @@ def synth(out: Path, hours: float | None, count: int | None, seed: int, workers:
     OUT/voices/              samples of the agents' voices
     OUT/text.txt             sentences for a tokenizer
     OUT/stats.json           hours, counts, vocabulary
+    OUT/scripts.jsonl        with --text-only, and nothing else: role and turns, one script a line
 
-    Needs flite and espeak-ng (Debian: apt install flite espeak-ng). Stopped, it goes on where it was. Example:
+    Needs flite and espeak-ng (Debian: apt install flite espeak-ng); festival with festvox-kdlpc16k and
+    festvox-us-slt-hts joins where it is installed. Stopped, it goes on where it was. Example:
 
     \b
     personaplex synth --out corpus --hours 30 --seed 1 --workers 4
     """
     if (hours is None) == (count is None):
         raise click.UsageError("Give either --hours or --count.")
+    if text_only:
+        from personaplex.synth.texts import write_scripts
+
+        if count is None:
+            raise click.UsageError("--text-only takes --count, not --hours.")
+        click.echo(f"{write_scripts(out, seed, split, count, workers)} scripts in {out / 'scripts.jsonl'}")
+        return
     from personaplex.errors import UserError
     from personaplex.synth.corpus import Plan, generate
 

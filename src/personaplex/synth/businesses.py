@@ -1,12 +1,15 @@
-"""Sixty-odd trades: what each is called, what it sells or mends, at what price, and what its callers begin with.
+"""Some two hundred trades: what each is called, what it sells or mends, at what price, and what its callers begin with.
 
-A table and nothing else. Columns: archetype | trade | last words of company names | items with price range in dollars |
+A table, and those of `trades`. One trade in eight is held out for the test. Columns: archetype | trade | last words of company names | items with price range in dollars |
 what a caller says first.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from personaplex.synth.trades import TRADES
+from personaplex.synth.words import held_out
 
 _TABLE = """
 repair | appliance repair company | Appliances, Appliance Repair, Home Service | dishwasher 40-180, oven 50-200, washer 40-190, dryer 40-160, fridge 60-240 | my {item} broke last week; my {item} stopped working this morning; my {item} is making a strange noise; the {item} in my kitchen is leaking
@@ -117,4 +120,34 @@ def _row(line: str) -> Business:
     )
 
 
-BUSINESSES: tuple[Business, ...] = tuple(_row(line) for line in _TABLE.strip().splitlines())
+_OPENINGS = {
+    "repair": ("my {item} is broken", "I have a problem with my {item}", "something is wrong with the {item}", "I dropped my {item}"),
+    "shop": ("I am looking for a present", "I was in your shop last week", "my friend told me about you", "I need something for my house"),
+    "food": ("I am very hungry", "we are four people tonight", "it is my first time at your place", "my family is visiting"),
+    "booking": ("a friend told me about you", "I would like to come next week", "I have never been to your place", "I have some free time"),
+    "rental": ("I need something for the weekend", "we are planning a trip", "I have never done this before", "we are three people"),
+}  # fmt: skip
+
+
+def _short_row(line: str) -> Business:
+    """A row of `TRADES`."""
+    kind, trade, suffixes, items = (cell.strip() for cell in line.split("|"))
+    archetype, prices = kind.split()
+    low, high = (int(value) for value in prices.split("-"))
+    return Business(
+        archetype,
+        trade,
+        tuple(cell.strip() for cell in suffixes.split(",")),
+        tuple((cell.strip(), low, high) for cell in items.split(",")),
+        _OPENINGS[archetype],
+    )
+
+
+BUSINESSES: tuple[Business, ...] = (
+    *(_row(line) for line in _TABLE.strip().splitlines()),
+    *(_short_row(line) for line in TRADES.strip().splitlines()),
+)
+OF_SPLIT = {
+    split: tuple(business for business in BUSINESSES if held_out(business.trade) == (split == "test"))
+    for split in ("train", "test")
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from personaplex.synth.scripts import GOODBYE, GREETS_FIRST, Line, Script, Topic, exchange
-from personaplex.synth.words import COLORS, FIRST_NAMES, LAST_NAMES, pick, pick_split
+from personaplex.synth.stories import story
+from personaplex.synth.words import COLORS, first_name, person, pick
 
 ROLE = "You enjoy having a good conversation."
 
@@ -137,12 +138,10 @@ QUESTIONS = _parse(_QUESTIONS, "chat")
 
 def _persona(rng: np.random.Generator, split: str) -> tuple[list[str], list[Topic]]:
     """Tastes that the role tells and the user may ask for."""
-    family = pick(rng, LAST_NAMES)
-    name = pick_split(rng, FIRST_NAMES, split, family)
-    full = f"{name} {family}" if rng.random() < 0.25 else name
+    full = person(rng, split)
     hobby, food, place, color, job = (pick(rng, group) for group in (_HOBBIES, _FOODS, _PLACES, COLORS, _JOBS))
     pet = pick(rng, _PETS)
-    pet_name = pick(rng, FIRST_NAMES)
+    pet_name = first_name(rng, split)
     topics = [
         Topic("name", ("What is your name?", "Who are you?", "What's your name?", "Who am I talking to?"),
               (f"My name is {full}.", f"I am {full}.", f"I'm {full}. And you?", f"{full} is my name."),
@@ -184,11 +183,13 @@ def draw(rng: np.random.Generator, split: str) -> Script:
             lines += exchange(rng, _ANSWERS_BACK)
     elif rng.random() < 0.5:
         lines += exchange(rng, _HELLO)
+    if not greets and rng.random() < 0.3:
+        lines += story(rng, split)
     pool = own + [pick(rng, TALK) for _ in range(2)] + [pick(rng, QUESTIONS) for _ in range(2)]
     pool = list({topic.intent: topic for topic in (pool[i] for i in rng.permutation(len(pool)))}.values())
     first = not lines
     for topic in pool[: int(rng.integers(2, 6))]:
-        lines += exchange(rng, topic, first=first)
+        lines += exchange(rng, topic, first=first, split=split)
         first = False
     if rng.random() < 0.4:
         lines += exchange(rng, GOODBYE)

@@ -22,9 +22,11 @@ import soundfile
 from tqdm import tqdm
 
 from personaplex.frames import SAMPLE_RATE
+from personaplex.speech import festival
 from personaplex.speech.engines import Voices
 from personaplex.speech.speakers import AGENTS, random_user
 from personaplex.speech.tts import Speaker, SpeechError, words_of
+from personaplex.synth.background import background
 from personaplex.synth.channel import user_microphone
 from personaplex.synth.dialogue import perform
 from personaplex.synth.scenarios import draw_script
@@ -33,6 +35,7 @@ from personaplex.synth.words import pick
 AGENT_LUFS = -24.0
 VOICE_PROMPTS = 20  # files per agent
 VOICE_SECONDS = (4.0, 5.0)
+_ATTEMPTS = 4  # at a script that every engine reads word for word
 _LABELS = {"agent": "SPEAKER_MAIN", "user": "SPEAKER_USER"}
 _CALIBRATION = (
     "The small boat sailed slowly past the old stone bridge.",
@@ -124,16 +127,21 @@ def write_dialogue(plan: Plan, index: int) -> float:
     marks = plan.folder / f"{name}.json"
     if marks.exists():
         return float(json.loads(marks.read_text())["duration"])
-    rng = np.random.default_rng([plan.seed, index, plan.split == "test"])
-    agent = AGENTS[pick(rng, list(AGENTS))]
-    user = random_user(rng, plan.split)
-    script = draw_script(rng, plan.split)
-    voice = voice_name(agent.id, int(rng.integers(VOICE_PROMPTS)))
-    try:
-        dialogue = perform(script, _voices(), agent, user, agent_gain(agent), rng)
-    except SpeechError as error:
-        raise SpeechError(f"Dialogue {index} of seed {plan.seed}: {error}") from error
-    microphone = user_microphone(dialogue.user, dialogue.agent, rng)
+    for attempt in range(_ATTEMPTS):
+        seed = [plan.seed, index, plan.split == "test", *[attempt] * (attempt > 0)]
+        rng = np.random.default_rng(seed)
+        agent = AGENTS[pick(rng, list(AGENTS))]
+        user = random_user(rng, plan.split, festival.installed())
+        script = draw_script(rng, plan.split)
+        voice = voice_name(agent.id, int(rng.integers(VOICE_PROMPTS)))
+        try:
+            dialogue = perform(script, _voices(), agent, user, agent_gain(agent), rng)
+            break
+        except SpeechError as error:  # an engine read a name in its own way; another script, then
+            if attempt == _ATTEMPTS - 1:
+                raise SpeechError(f"Dialogue {index} of seed {plan.seed}: {error}") from error
+    others = background(_voices(), len(dialogue.user), rng)
+    microphone = user_microphone(dialogue.user, dialogue.agent, rng, others)
     _write_audio(plan.folder / f"{name}.flac", np.stack([dialogue.agent, microphone], axis=1))
     record = {
         "alignments": [[w, [round(a, 3), round(b, 3)], _LABELS[who]] for w, a, b, who in dialogue.words],

@@ -17,10 +17,16 @@ from personaplex.synth.scripts import Line, Script, lower_first
 from personaplex.synth.words import pick
 
 MIN_SECONDS, MAX_SECONDS = 15.0, 45.0
-AGENT_GAP = (0.2, 0.7)  # s from the user's last sound to the agent's first
-PAUSE = (0.4, 1.2)  # s of hesitation inside a user's turn
-YIELD = (0.2, 0.4)  # s from a barge-in to the agent's silence
-BARGE_IN, BACKCHANNEL, OVERLAP, AGENT_BACKCHANNEL, LONG_SILENCE = 0.16, 0.14, 0.05, 0.03, 0.06  # chances, per turn
+AGENT_GAP = (0.25, 0.36, 0.7)  # s from the user's last sound to the agent's first: least, likeliest, most
+EARLY = (0.05, 0.3)  # s by which the agent sometimes begins before that
+# The user may go on after a sentence that asks nothing, so the agent waits longer there than such pauses last.
+STATEMENT_GAP, HELLO_GAP = (1.0, 1.5), (0.45, 0.8)
+PAUSE = (0.4, 1.2)  # s of hesitation inside a user's sentence
+SENTENCE_PAUSE, SHORT_PAUSE = (0.3, 0.85), (0.12, 0.35)  # s between sentences of one turn
+YIELD = (0.2, 0.45)  # s from a barge-in to the agent's silence
+MURMUR_EVERY = (4.5, 7.5)  # s of a user's story between two backchannels of the agent
+# Chances, per turn.
+BARGE_IN, BACKCHANNEL, OVERLAP, EARLY_ANSWER, LONG_SILENCE, ASIDE = 0.18, 0.25, 0.05, 0.03, 0.06, 0.03
 _SECONDS_A_WORD = 0.4
 _BARGES = (
     "Sorry, ",
@@ -36,7 +42,12 @@ _BARGES = (
     "",
 )
 _USER_BACKCHANNELS = ("Uh huh.", "Okay.", "Right.", "Yeah.", "I see.", "Yes.", "Sure.", "Oh, okay.")
-_AGENT_BACKCHANNELS = ("Uh huh.", "Okay.", "I see.", "Yes.")
+_AGENT_BACKCHANNELS = ("Uh huh.", "Uh huh.", "Okay.", "I see.", "Yes.", "Right.", "Oh.", "Wow.")
+_ASIDES = (
+    "Honey, dinner is ready.", "Not now, please, I am on the phone.", "Can you close the door?", "Sit down, please.",
+    "Yes, in a minute.", "The keys are on the table.", "Mom, where is my jacket?", "Be quiet, I can not hear.",
+    "Just put it over there.", "Good boy, sit.", "Somebody is at the door.", "I will be right there.",
+)  # fmt: skip
 _FADE = int(0.015 * SAMPLE_RATE)
 # A hesitation may follow a comma or come before a word that opens a clause.
 _BREAK = re.compile(r"(?<=,) (?=\S+ \S)|(?<=\w) (?=(?:and|but|so|because|when|what|how|where|which|if|whether|for) \S)")
@@ -105,7 +116,7 @@ class _Stage:
     def say(self, who: str, text: str) -> Utterance:
         """Speak with a slightly different tempo and pitch each time, as people do."""
         speaker = self.agent if who == "agent" else self.user
-        spread = 0.04 if who == "agent" else 0.06
+        spread = 0.04 if who == "agent" else self.user.unsteady
         stretch = speaker.stretch * self.rng.uniform(1 - spread, 1 + spread)
         pitch = speaker.pitch * self.rng.uniform(1 - spread / 2, 1 + spread / 2)
         utterance = self.tts.say(text, replace(speaker, stretch=stretch, pitch=pitch))
@@ -135,7 +146,8 @@ def perform(
     """
     stage = _Stage(tts, agent, user, agent_gain, rng)
     target = rng.uniform(MIN_SECONDS + 3, MAX_SECONDS - 5)
-    now = rng.uniform(0.25, 1.0) if script.agent_first else rng.uniform(0.3, 2.5)
+    wait = (0.25, 1.0) if script.agent_first else (0.3, 2.5) if rng.random() < 0.75 else (2.5, 6.0)
+    now = rng.uniform(*wait)
     lines = list(script.lines)
     if script.agent_first and lines:
         now = _agent_turn(stage, lines.pop(0), now)
@@ -143,6 +155,8 @@ def perform(
     while lines:
         user_line, agent_line = lines[0], lines[1] if len(lines) > 1 else None
         lines = lines[2:]
+        if stage.turns and rng.random() < ASIDE:
+            now = _aside(stage, now) + rng.uniform(1.0, 2.5)
         guess = _SECONDS_A_WORD * len(words_of(user_line.text + " " + (agent_line.text if agent_line else ""))) + 2
         if stage.turns and (now > target or now + guess > MAX_SECONDS):
             break
@@ -159,7 +173,7 @@ def perform(
             now = _user_turn(stage, user_line, now)
         if agent_line is None:
             break
-        now = _agent_turn(stage, agent_line, now + rng.uniform(*AGENT_GAP))
+        now = _agent_turn(stage, agent_line, now + _gap(rng, user_line))
         now += float(rng.choice([rng.uniform(0.25, 0.8), rng.uniform(0.6, 2.0)]))
     end = max([turn.end for turn in stage.turns], default=0.0) + rng.uniform(0.8, 2.5)
     if not stage.turns:
@@ -167,11 +181,31 @@ def perform(
     return _render(stage, max(end, MIN_SECONDS))
 
 
+def _gap(rng: np.random.Generator, line: Line) -> float:
+    """Seconds from the end of the user's `line` to the answer; negative where the agent begins early."""
+    if line.kind in ("statement", "story"):
+        return rng.uniform(*STATEMENT_GAP)
+    if line.kind == "greeting" or line.intent.startswith(("talk:", "caller_name", "book_day")):
+        return rng.uniform(*HELLO_GAP)
+    if line.kind == "question" and len(line.text.split()) > 4 and rng.random() < EARLY_ANSWER:
+        return -rng.uniform(*EARLY)
+    return rng.triangular(*AGENT_GAP)
+
+
+def _aside(stage: _Stage, now: float) -> float:
+    """The user says something to somebody else, away from the microphone; the agent keeps silent. Returns its end."""
+    said = stage.say("user", pick(stage.rng, _ASIDES))
+    end = stage.put("user", now, replace(said, pcm=said.pcm * np.float32(stage.rng.uniform(0.15, 0.5))))
+    text = " ".join(word.text for word in said.words)
+    stage.turns.append(Turn("user", now, end, text, "aside"))
+    return end
+
+
 def _agent_turn(stage: _Stage, line: Line, start: float) -> float:
     utterance = stage.say("agent", line.text)
     end = stage.put("agent", start, utterance)
     stage.turns.append(Turn("agent", start, end, line.text, line.kind, line.intent, line.fact))
-    if end - start > 2.4 and stage.rng.random() < BACKCHANNEL:
+    if end - start > 2.0 and stage.rng.random() < BACKCHANNEL:
         murmur = stage.say("user", pick(stage.rng, _USER_BACKCHANNELS))
         at = start + stage.rng.uniform(0.3, 0.6) * (end - start)
         if at + murmur.seconds < end - 0.3:
@@ -182,26 +216,32 @@ def _agent_turn(stage: _Stage, line: Line, start: float) -> float:
 
 
 def _user_turn(stage: _Stage, line: Line, start: float) -> float:
-    """The user's line, with hesitations inside; returns its end."""
+    """The user's line, with hesitations inside and the agent's murmurs in a long one; returns its end."""
     rng, now = stage.rng, start
     pieces = _hesitate(rng, line.text)
-    murmured = False
+    due = start + rng.uniform(*MURMUR_EVERY)
     for index, (piece, stop) in enumerate(pieces):
-        end = stage.put("user", now, stage.say("user", piece))
-        now = end
+        now = stage.put("user", now, stage.say("user", piece))
         if index == len(pieces) - 1:
             break
-        # After a full sentence a long pause would be the end of the turn, so it stays short of the agent's answer.
-        now += rng.uniform(0.12, 0.35) if stop else rng.uniform(*PAUSE)
-        if not stop and not murmured and len(line.text.split()) > 12 and rng.random() < AGENT_BACKCHANNEL * 5:
-            murmur = stage.say("agent", pick(rng, _AGENT_BACKCHANNELS))
-            at = end + rng.uniform(0.1, 0.25)
-            stage.put("agent", at, murmur)
-            text = " ".join(word.text for word in murmur.words)
-            stage.turns.append(Turn("agent", at, at + murmur.seconds, text, "backchannel"))
-            now, murmured = max(now, at + murmur.seconds + 0.1), True
+        if now > due:
+            _murmur(stage, now + rng.uniform(0.08, 0.3))
+            due = now + rng.uniform(*MURMUR_EVERY)
+            now += rng.uniform(0.45, 0.9)
+        elif not stop:
+            now += rng.uniform(*PAUSE)
+        else:
+            short = piece.endswith("?") or len(words_of(piece)) < 3
+            now += rng.uniform(*(SHORT_PAUSE if short or rng.random() < 0.3 else SENTENCE_PAUSE))
     stage.turns.append(Turn("user", start, now, line.text, line.kind, line.intent, line.fact))
     return now
+
+
+def _murmur(stage: _Stage, at: float) -> None:
+    """A backchannel of the agent's."""
+    said = stage.say("agent", pick(stage.rng, _AGENT_BACKCHANNELS))
+    end = stage.put("agent", at, said)
+    stage.turns.append(Turn("agent", at, end, " ".join(word.text for word in said.words), "backchannel"))
 
 
 def _hesitate(rng: np.random.Generator, text: str) -> list[tuple[str, bool]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from personaplex.synth.businesses import Business
 from personaplex.synth.scripts import Topic, sentence
-from personaplex.synth.words import DAYS, HOLD_OUT_ONE_IN, STREETS, held_out, number, pick, price
+from personaplex.synth.words import DAYS, HOLD_OUT_ONE_IN, held_out, number, pick, price, street
 
 _PARTS_OF_DAY = {"morning": (7, 11), "afternoon": (1, 5), "evening": (5, 10)}
 _SINGULAR_S = ("canvas", "gas")
@@ -168,7 +168,7 @@ def _slot(rng: np.random.Generator, split: str, item: str, trade: str) -> Topic:
 
 
 def _address(rng: np.random.Generator, split: str, item: str, trade: str) -> Topic:
-    place = f"{number(_draw(rng, split, trade, 1, 99))} {pick(rng, STREETS)} Street"
+    place = f"{number(_draw(rng, split, trade, 1, 99))} {street(rng, split)}"
     return Topic(
         "address",
         (

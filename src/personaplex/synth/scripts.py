@@ -5,11 +5,12 @@ A script is a role and a list of lines. `service`, `teacher` and `casual` write 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from personaplex.synth.words import pick
+from personaplex.synth.words import held_out, pick
 
 GREETS_FIRST = ("You greet the customer first.", "You speak first.", "You greet first.", "Greet the caller first.")
 
@@ -21,7 +22,8 @@ class Line:
     Attributes:
         who: `user` or `agent`.
         text: cased and punctuated, in ASCII, every number in words.
-        kind: `greeting`, `question`, `statement`, `answer`, `refusal`, `thanks` or `goodbye`.
+        kind: `greeting`, `question`, `statement`, `story`, `answer`, `refusal` (the role is
+            silent), `rule` (it forbids), `steer` (not its business), `correction`, `calm`, `thanks` or `goodbye`.
         intent: what a question asks for, such as `price`; the answer carries the same.
         fact: the words of the answer that only the role (or the user) could have told, in lower case.
         barge: whether the user may begin before the agent's previous line is over.
@@ -68,6 +70,15 @@ class Topic:
 
 
 _HELLOS = ("Hi", "Hello", "Hi there", "Hello there", "Hey", "Good morning", "Good afternoon", "Good evening")
+_ANNOUNCE = (
+    "Hi, I have a question.",
+    "Hello, maybe you can help me.",
+    "Hi there. I need to ask you something.",
+    "I have a quick question.",
+    "Hello. I would like to know something.",
+    "Hi. There is something I want to ask.",
+    "Good morning. I need some help.",
+)
 _LEADS = (
     "I was wondering", "Could you tell me", "Can you tell me", "I would like to know", "Do you know", "I wanted to ask",
     "Please tell me", "I'm calling to ask", "Would you mind telling me", "I need to know", "Can I ask",
@@ -100,17 +111,19 @@ def lower_first(text: str) -> str:
     return text if first == "I" or first.startswith("I'") else text[:1].lower() + text[1:]
 
 
-def ask(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool = False) -> Line:
+def ask(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool = False, split: str = "train") -> Line:
     """A user's question in one of many wordings, from three words to a long one that begins with a story."""
     if topic.clauses and rng.random() < 0.4:
         lead = pick(rng, _LEADS)
         mark = "." if lead.startswith(("I ", "I'm", "Please")) else "?"
         question = f"{lead} {pick(rng, topic.clauses)}{mark}"
     else:
-        question = pick(rng, topic.asks)
+        question = pick(rng, _wordings(topic, split))
         if question.endswith("?") and rng.random() < 0.08:
             question = question[:-1] + pick(rng, _TAILS)
     head = ""
+    if first and not opening and rng.random() < 0.12:  # the user clearly goes on, after a pause
+        return Line("user", f"{pick(rng, _ANNOUNCE)} {question}", "question", topic.intent, topic.fact)
     if first and rng.random() < 0.75:
         head = pick(rng, _HELLOS)
     if opening:
@@ -130,14 +143,26 @@ def ask(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool =
     return Line("user", text, kind, topic.intent, topic.fact)
 
 
+def _wordings(topic: Topic, split: str) -> Sequence[str]:
+    """The direct questions that belong to `split`; all, where there are too few to divide."""
+    mine = [
+        text
+        for at, text in enumerate(topic.asks)
+        if held_out("wording", topic.intent.split(":")[0], at) == (split == "test")
+    ]
+    return mine or topic.asks
+
+
 def answer(rng: np.random.Generator, topic: Topic) -> Line:
     """The agent's answer in one of its wordings."""
     return Line("agent", pick(rng, topic.answers), topic.kind, topic.intent, topic.fact)
 
 
-def exchange(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool = False) -> list[Line]:
+def exchange(
+    rng: np.random.Generator, topic: Topic, opening: str = "", first: bool = False, split: str = "train"
+) -> list[Line]:
     """A question and its answer."""
-    return [ask(rng, topic, opening, first), answer(rng, topic)]
+    return [ask(rng, topic, opening, first, split), answer(rng, topic)]
 
 
 THANKS = Topic(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from personaplex.synth.businesses import BUSINESSES
+from personaplex.synth import policies
+from personaplex.synth.businesses import BUSINESSES, OF_SPLIT
 from personaplex.synth.facts import draw_topics, labor_topic, price_topic
 from personaplex.synth.scripts import (
     GOODBYE,
@@ -22,20 +23,29 @@ from personaplex.synth.scripts import (
     ask,
     exchange,
 )
-from personaplex.synth.words import COLORS, DAYS, FIRST_NAMES, company, person, pick
+from personaplex.synth.words import COLORS, DAYS, company, first_name, person, pick
 
 
 def draw(rng: np.random.Generator, split: str) -> Script:
     """A call to a random company, two to six turns of the caller."""
-    business = pick(rng, BUSINESSES)
+    business = pick(rng, OF_SPLIT[split])
     firm = company(rng, split, business.suffixes)
-    name = person(rng, split, firm)
+    name = person(rng, split)
     topics = draw_topics(rng, split, business)
-    told = topics[: int(rng.integers(2, 6))]
-    untold = topics[len(told) :]
+    own = int(rng.integers(2, 5))
+    told, rest = topics[:own], topics[own:]
+    told += [policies.feature(rng)] if rng.random() < 0.3 else []
+    spoken = {topic.intent for topic in told}
+    rules = policies.rules(rng, business.archetype, int(rng.integers(0, 3)))
+    rules = [rule for rule in rules if not any(policies.clash(rule, intent) for intent in spoken)]
     greets = rng.random() < 0.25
-    role = _role(rng, firm, business.trade, name, told, greets)
+    role = _role(rng, firm, business.trade, name, told + rules, greets)
     identity = _identity(firm, business.trade, name)
+    rest = [
+        topic
+        for topic in rest
+        if topic.intent not in spoken | {"price"} and not any(policies.clash(rule, topic.intent) for rule in rules)
+    ]
 
     opening = pick(rng, business.openings).format(item=pick(rng, business.items)[0])
     lines: list[Line] = []
@@ -45,12 +55,17 @@ def draw(rng: np.random.Generator, split: str) -> Script:
     pool = [told[i] for i in rng.permutation(len(told))] + [pick(rng, identity)]
     if rng.random() < 0.35:
         pool.insert(int(rng.integers(len(pool))), pick(rng, identity))
-    if untold and rng.random() < 0.4:
-        pool.insert(int(rng.integers(min(len(pool), 3))), _refuse(rng, untold[0]))
+    pool = [_sharpened(rng, topic) for topic in pool]
+    if rest and rng.random() < 0.35:
+        aim = rest[0] if rng.random() < 0.6 else None
+        pool.insert(int(rng.integers(min(len(pool), 3))), policies.untold(rng, aim))
+    if rng.random() < 0.22:
+        pool.insert(int(rng.integers(min(len(pool), 3))), policies.unrelated(rng, firm, business.trade))
+    pool = rules[:1] + pool if rng.random() < 0.5 else pool + rules
     if rng.random() < 0.25:
         pool.insert(int(rng.integers(len(pool))), pick(rng, (HOW_ARE_YOU, ROBOT, REPEAT)))
     if rng.random() < 0.3:
-        pool.insert(int(rng.integers(1, len(pool) + 1)), _booking(rng, role, business.archetype))
+        pool.insert(int(rng.integers(1, len(pool) + 1)), _booking(rng, split, role, business.archetype))
     first = True
     roll = rng.random()
     if not greets and roll < 0.25:
@@ -60,15 +75,24 @@ def draw(rng: np.random.Generator, split: str) -> Script:
         lines += _statement(rng, opening)
         first, opening = False, ""
     for topic in _distinct(pool)[:turns]:
+        if rng.random() < 0.07:
+            topic = policies.rude(rng, topic)
         story = opening if opening and rng.random() < 0.45 else ""
         opening = "" if story else opening
-        lines += exchange(rng, topic, story, first)
+        lines += exchange(rng, topic, story, first, split)
         first = False
     if rng.random() < 0.45:
         lines += exchange(rng, THANKS)
     if rng.random() < 0.5:
         lines += exchange(rng, GOODBYE)
     return Script("service", role, tuple(lines), greets)
+
+
+def _sharpened(rng: np.random.Generator, topic: Topic) -> Topic:
+    """Sometimes the caller asks whether a detail is right, and mostly has it wrong."""
+    if rng.random() > 0.25:
+        return topic
+    return policies.confirm(rng, topic, policies.other_fact(rng, topic.fact) if rng.random() < 0.7 else "") or topic
 
 
 def _distinct(pool: list[Topic]) -> list[Topic]:
@@ -182,27 +206,9 @@ def _identity(firm: str, trade: str, name: str) -> tuple[Topic, ...]:
     )  # fmt: skip
 
 
-def _refuse(rng: np.random.Generator, topic: Topic) -> Topic:
-    """The same question where the role is silent about it."""
-    return Topic(
-        topic.intent,
-        topic.asks,
-        (
-            "I am sorry, I do not have that information.",
-            "Sorry, I don't know that.",
-            "I'm afraid I don't have that information here.",
-            "I am not sure about that, sorry.",
-            "Sorry, I can not tell you that right now.",
-            "I do not know, but I can ask a colleague.",
-        ),
-        topic.clauses,
-        kind="refusal",
-    )
-
-
-def _booking(rng: np.random.Generator, role: str, archetype: str) -> Topic:
+def _booking(rng: np.random.Generator, split: str, role: str, archetype: str) -> Topic:
     """Things the agent must repeat from what it hears; no day that the role speaks of, as it may be the closed one."""
-    day, name, color = pick(rng, [day for day in DAYS if day not in role]), pick(rng, FIRST_NAMES), pick(rng, COLORS)
+    day, name, color = pick(rng, [day for day in DAYS if day not in role]), first_name(rng, split), pick(rng, COLORS)
     topics = (
         Topic("book_day", (f"I will come on {day}.", f"I would like to come on {day}.", f"Is {day} okay for you?", f"Let's say {day}."),
               (f"{day} is fine. See you then.", f"Yes, {day} is good.", f"Great, I have you down for {day}.", f"Okay, see you on {day}."),
@@ -221,7 +227,7 @@ def example(rng: np.random.Generator, split: str) -> tuple[str, Line]:
     """A role and one spoken question with a story before it, for the documentation."""
     business = next(b for b in BUSINESSES if b.trade == "appliance repair company")
     firm = company(rng, split, business.suffixes)
-    name = person(rng, split, firm)
+    name = person(rng, split)
     topics = [price_topic(rng, split, business, *business.items[0]), labor_topic(rng, split, "", business.trade)]
     role = _role(rng, firm, business.trade, name, topics, False)
-    return role, ask(rng, topics[0], "my dishwasher broke last week", True)
+    return role, ask(rng, topics[0], "my dishwasher broke last week", True, split)

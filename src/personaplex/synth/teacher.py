@@ -246,7 +246,7 @@ def draw(rng: np.random.Generator, split: str) -> Script:
         if topic.intent in asked:
             continue
         asked.add(topic.intent)
-        lines += exchange(rng, topic, opening, first)
+        lines += exchange(rng, topic, opening, first, split)
         opening, first = "", False
     if rng.random() < 0.4:
         lines += exchange(rng, THANKS)

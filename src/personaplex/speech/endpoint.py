@@ -1,0 +1,119 @@
+"""A language model behind an OpenAI-compatible address: one conversation in, one text out.
+
+Knows HTTP and the shape of `/chat/completions`. Knows nothing of what is asked.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from personaplex.errors import UserError
+
+_MOST_BYTES = 4 << 20  # of an answer
+_RETRIED = (408, 409, 425, 429)  # and all from 500 on
+
+
+class EndpointError(UserError):
+    """The endpoint gave no answer; the message is one sentence that says why."""
+
+
+class Endpoint:
+    """A language model to ask.
+
+    Args:
+        url: with or without `/chat/completions` at its end, such as `http://localhost:8000/v1`.
+        model: the name that the endpoint knows the model by.
+        key_env: the environment variable that holds the key; a key is sent only where it is set.
+        timeout: seconds that one attempt may take, a slow trickle included.
+        retries: further attempts after a failure that may pass.
+        pause: seconds before the first of these; each later one waits twice as long.
+
+    Raises:
+        UserError: when the address is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key_env: str = "OPENAI_API_KEY",
+        timeout: float = 60.0,
+        retries: int = 3,
+        pause: float = 1.0,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UserError(f"{url!r} is no address of an endpoint; it begins with http:// or https://.")
+        if not model:
+            raise UserError("An endpoint needs the name of a model.")
+        self.url = url.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
+        self.model = model
+        self.host = parts.netloc.rpartition("@")[2]
+        self._key_env, self._timeout, self._retries, self._pause = key_env, timeout, retries, pause
+
+    def chat(self, messages: Sequence[dict[str, str]], max_tokens: int = 400) -> str:
+        """The model's answer, sampled at temperature 0.
+
+        Args:
+            messages: each a `role` and a `content`.
+            max_tokens: that the answer may have.
+
+        Raises:
+            EndpointError: when no attempt gave one.
+        """
+        body = {"model": self.model, "messages": list(messages), "temperature": 0, "max_tokens": max_tokens}
+        for attempt in range(self._retries + 1):
+            if attempt:
+                time.sleep(self._pause * 2 ** (attempt - 1))
+            reason, passing = "", True
+            try:
+                return _answer(self._post(json.dumps(body).encode()))
+            except urllib.error.HTTPError as error:
+                reason, passing = f"it answers {error.code}", error.code >= 500 or error.code in _RETRIED
+            except TimeoutError:
+                reason = f"it takes longer than {self._timeout:g} s"
+            except (OSError, http.client.HTTPException) as error:
+                cause = getattr(error, "reason", error)
+                late = isinstance(cause, TimeoutError)
+                reason = f"it takes longer than {self._timeout:g} s" if late else f"it can not be reached ({cause})"
+            except ValueError as error:
+                reason = f"its answer is none ({error})"
+            if not passing:
+                break
+        raise EndpointError(f"The endpoint {self.host} gave no answer: {reason}, after {attempt + 1} attempts.")
+
+    def _post(self, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get(self._key_env):
+            headers["Authorization"] = f"Bearer {key}"
+        deadline = time.monotonic() + self._timeout
+        request = urllib.request.Request(self.url, body, headers)
+        with urllib.request.urlopen(request, timeout=self._timeout) as reply:
+            content = bytearray()
+            while block := reply.read1(1 << 16):
+                content += block
+                if len(content) > _MOST_BYTES:
+                    raise ValueError("it is too long")
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+        return bytes(content)
+
+
+def _answer(content: bytes) -> str:
+    """The text of a completion; ValueError if it is none."""
+    try:
+        data: Any = json.loads(content)
+        text = data["choices"][0]["message"]["content"]
+    except (ValueError, LookupError, TypeError):
+        raise ValueError("not the JSON of a chat completion") from None
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("it has no text")
+    return text
