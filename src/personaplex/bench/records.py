@@ -149,7 +149,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """For a file; what is not a number becomes null."""
-        return _finite(asdict(self))
+        return finite(asdict(self))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
@@ -171,14 +171,14 @@ def write_json(path: Path, data: Any) -> None:
     """Write JSON whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(_finite(data), indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(finite(data), indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """`value` with NaN and infinities as None, which JSON can hold."""
     if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

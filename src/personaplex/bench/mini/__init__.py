@@ -1,0 +1,13 @@
+"""The set in the box: twelve minutes that touch every task of every benchmark, so that all of it runs with no download.
+
+It is made by our own synthesis from speakers and sentences that no training set has, and is packed into the wheel as
+clean speech (Ogg Vorbis); `unpack` adds a quiet room's noise, the same each time. Its figures are of synthetic voices
+and few samples: good for telling systems apart and for seeing that a change broke something, no more.
+
+`python -m personaplex.bench.mini` speaks the set anew and packs it; that needs flite and espeak-ng.
+"""
+
+from personaplex.bench.mini.archive import ARCHIVE, pack, unpack
+from personaplex.bench.mini.build import MiniSet, build
+
+__all__ = ["ARCHIVE", "MiniSet", "build", "pack", "unpack"]

@@ -1,0 +1,127 @@
+"""The benchmarks as suites: data folders, ears and judges put together. Knows what belongs to what, and no figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from personaplex.bench import duplex, service, voice
+from personaplex.bench.ears import Ear, make_ear
+from personaplex.bench.judges import Judge
+from personaplex.bench.mini import MiniSet, texts
+from personaplex.bench.records import Result, System
+from personaplex.bench.run import Outputs, Suite
+from personaplex.errors import UserError
+from personaplex.speech.similarity import make_encoder
+from personaplex.synth import teacher
+from personaplex.synth.scenarios import draw_script
+
+DOMAIN_EAR = "pocketsphinx-domain"
+_SCRIPTS = 300  # drawn for the domain's sentences
+
+
+@dataclass(frozen=True)
+class Measure:
+    """With what is measured.
+
+    Attributes:
+        ear: hears the systems.
+        judge: judges what they said.
+        encoder: tells voices apart, by its name.
+        seed: of the intervals.
+    """
+
+    ear: Ear
+    judge: Judge
+    encoder: str = "resemblyzer"
+    seed: int = 0
+
+
+def listen(name: str) -> Ear:
+    """An ear by its name: one of `ears.make_ear`, or `pocketsphinx-domain`, restricted to `domain_sentences`.
+
+    Raises:
+        UserError: when there is none of that name, or what it needs is not installed.
+    """
+    return make_ear("pocketsphinx", domain_sentences()) if name == DOMAIN_EAR else make_ear(name)
+
+
+def domain_sentences() -> list[str]:
+    """What is said in our own sets, and by models trained on our dialogues: for a restricted recogniser."""
+    rng = np.random.default_rng(0)
+    lines = service.domain() + [text for topic in teacher.FACTS for text in (*topic.asks, *topic.answers)]
+    lines += [line.text for _ in range(_SCRIPTS) for line in draw_script(rng, "train").lines]
+    spoken = [*texts.BABBLE, *texts.STORIES, *texts.TURNS, *texts.SYNTHETIC_PAUSES, *texts.CANDOR_PAUSES]
+    pairs = [*texts.INTERRUPTIONS, *(pair for pairs in texts.OVERLAPS.values() for pair in pairs)]
+    return list(dict.fromkeys(lines + [*spoken, *(text for pair in pairs for text in pair)]))
+
+
+def duplex_suite(data: Path, measure: Measure, ground_truth: Path | None = None, sound: bool = True) -> Suite:
+    """Full-Duplex-Bench.
+
+    Args:
+        data: holds the task folders.
+        measure: with what is measured.
+        ground_truth: of the backchannels.
+        sound: whether the recordings are needed.
+
+    Raises:
+        UserError: when there is no task folder.
+    """
+    cases, problems = duplex.read_cases(data, sound)
+
+    def score(system: System, outputs: Outputs) -> Result:
+        return duplex.score(cases, outputs, measure.ear, measure.judge, ground_truth, measure.seed)
+
+    return Suite("duplex", cases, score, problems)
+
+
+def service_suite(data: Path, measure: Measure) -> Suite:
+    """The service questions of a folder in the runner's format.
+
+    Raises:
+        UserError: when there is no case in it.
+    """
+    cases = service.read_cases(data)
+
+    def score(system: System, outputs: Outputs) -> Result:
+        return service.score(cases, outputs, measure.ear, measure.judge, measure.seed)
+
+    return Suite("service", cases, score)
+
+
+def voice_suite(data: Path, measure: Measure) -> Suite:
+    """Voices to be cloned, from a folder.
+
+    Raises:
+        UserError: when there is no case in it, or the speaker encoder is not installed.
+    """
+    cases, encoder = voice.read_cases(data), make_encoder(measure.encoder)
+
+    def score(system: System, outputs: Outputs) -> Result:
+        copy = getattr(system, "copy", None)  # its codec, where it has one
+        return voice.score(cases, outputs, encoder, copy, measure.seed)
+
+    return Suite(voice.BENCHMARK, cases, score)
+
+
+def all_suites(data: Path, measure: Measure, ground_truth: Path | None = None, sound: bool = True) -> list[Suite]:
+    """Every benchmark that a data folder has a part for: `duplex`, `service`, `voice`.
+
+    Raises:
+        UserError: when it has none of them.
+    """
+    parts = MiniSet(data)
+    truth = ground_truth or (parts.ground_truth if parts.ground_truth.is_file() else None)
+    makers: list[tuple[Path, Callable[[Path], Suite]]] = [
+        (parts.duplex, lambda folder: duplex_suite(folder, measure, truth, sound)),
+        (parts.service, lambda folder: service_suite(folder, measure)),
+        (parts.voice, lambda folder: voice_suite(folder, measure)),
+    ]
+    suites = [make(folder) for folder, make in makers if folder.is_dir()]
+    if not suites:
+        raise UserError(f"{data} has none of the folders duplex, service and voice; --mini brings a set of its own.")
+    return suites
