@@ -9,9 +9,11 @@ Knows no model: a codec is a function from sound to sound.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,7 @@ from personaplex.speech.speakers import random_user
 from personaplex.speech.tts import Speaker
 from personaplex.speech.vad import speech_segments, vad_name
 
-BENCHMARK = "voice"
+BENCHMARK, TASK = "voice", "similarity"
 CHOICE = 20  # voices of which the right one is to be told
 MIN_SPEECH = 1.0  # s of speech below which a voice is not judged
 ROOM = 8.0  # s of quiet after each question
@@ -77,12 +79,14 @@ def cases(folder: Path, count: int = CHOICE, seed: int = 0, speakers: Sequence[S
         write_wav(at / "input.wav", quiet_room(np.concatenate(parts), rng))
         write_json(at / "metadata.json", {"prompt_text": _ROLE, "speaker": speaker.id, "voice": speaker.voice})
         truth = {"speaker": speaker.id, "other": str(at / "other.wav")}
-        made.append(Case(BENCHMARK, "similarity", str(number), at / "input.wav", _ROLE, str(at / "voice.wav"), truth))
+        made.append(Case(BENCHMARK, TASK, str(number), at / "input.wav", _ROLE, str(at / "voice.wav"), truth))
     return made
 
 
 def read_cases(data: Path) -> list[Case]:
-    """Cases of a folder: `{N}/input.wav` and `voice.wav`, optionally `other.wav`, another sample of that voice.
+    """Cases of a folder: `{N}/input.wav` and `voice.wav`.
+
+    Optional are `other.wav`, another sample of that voice, and `metadata.json` with `prompt_text` and `speaker`.
 
     Raises:
         UserError: when there is none.
@@ -92,9 +96,22 @@ def read_cases(data: Path) -> list[Case]:
         raise UserError(f"{data} holds no case: {{N}}/input.wav and {{N}}/voice.wav are looked for.")
     out = []
     for path in sorted(found, key=lambda p: (not p.name.isdigit(), int(p.name) if p.name.isdigit() else 0, p.name)):
-        truth = {"other": str(path / "other.wav")} if (path / "other.wav").exists() else {}
-        out.append(Case(BENCHMARK, "similarity", path.name, path / "input.wav", _ROLE, str(path / "voice.wav"), truth))
+        told = _told(path / "metadata.json")
+        truth = {"speaker": str(told["speaker"])} if "speaker" in told else {}
+        if (path / "other.wav").exists():
+            truth["other"] = str(path / "other.wav")
+        role = str(told.get("prompt_text", _ROLE))
+        out.append(Case(BENCHMARK, TASK, path.name, path / "input.wav", role, str(path / "voice.wav"), truth))
     return out
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a metadata file says; nothing if there is none, or it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def score(

@@ -1,8 +1,7 @@
 """A different throat for the same voice: the spectral envelope bent apart from the pitch, and breath mixed in.
 
 Works on the short-time spectrum: the envelope is the cepstrum's first part, moved along the frequency axis by a factor
-that goes from `low` to `high`, while the harmonics stay where they are. Knows sound only; a second takes about 3 ms.
-WORLD would do it more finely at a fiftieth of the speed.
+that goes from `low` to `high`, while the harmonics stay where they are. Knows sound only.
 """
 
 from __future__ import annotations

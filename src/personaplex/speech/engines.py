@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from personaplex.speech.colour import recolour
@@ -9,6 +10,8 @@ from personaplex.speech.espeak import Espeak
 from personaplex.speech.festival import Festival
 from personaplex.speech.flite import Flite
 from personaplex.speech.tts import TTS, Speaker, SpeechError, Utterance, words_of
+
+_ENGINES: dict[str, Callable[[], TTS]] = {"flite": Flite, "espeak": Espeak, "festival": Festival}
 
 
 class Voices:
@@ -18,22 +21,22 @@ class Voices:
         self._engines: dict[str, TTS] = {}
 
     def say(self, text: str, speaker: Speaker) -> Utterance:
-        """Speak `text`; SpeechError if the engine is absent or refuses."""
+        """Speak `text`; SpeechError if the engine refuses, MissingEngine if it is absent."""
         if not words_of(text):
             raise SpeechError(f"There is no word to speak in {text!r}.")
-        if speaker.engine not in self._engines:
-            self._engines[speaker.engine] = _start(speaker.engine)
-        said = self._engines[speaker.engine].say(text, speaker)
+        said = self._engine(speaker.engine).say(text, speaker)
         if speaker.low == speaker.high == 1 and not speaker.breath:
             return said
         return replace(said, pcm=recolour(said.pcm, speaker.low, speaker.high, speaker.breath))
 
+    def require(self, engines: Iterable[str]) -> None:
+        """Start `engines` now; MissingEngine if one of them is not installed."""
+        for name in engines:
+            self._engine(name)
 
-def _start(engine: str) -> TTS:
-    if engine == "flite":
-        return Flite()
-    if engine == "espeak":
-        return Espeak()
-    if engine == "festival":
-        return Festival()
-    raise SpeechError(f"There is no speech engine {engine!r}; the engines are flite, espeak and festival.")
+    def _engine(self, name: str) -> TTS:
+        if name not in self._engines:
+            if name not in _ENGINES:
+                raise SpeechError(f"There is no speech engine {name!r}; the engines are {', '.join(_ENGINES)}.")
+            self._engines[name] = _ENGINES[name]()
+        return self._engines[name]

@@ -1,9 +1,9 @@
-"""espeak-ng in this process, through its C library: a thousand times real time, with the start of every word.
+"""espeak-ng in this process, through its C library, with the start of every word.
 
 Knows espeak-ng's C interface and nothing of who speaks. Its phones are not CMU's, so utterances carry none.
 
 The library keeps the phases of its oscillators from one utterance to the next and has no working reset. So that the
-same text always gives the same samples, each utterance is made in a forked child of a process that never spoke (20 ms).
+same text always gives the same samples, each utterance is made in a forked child of a process that never spoke.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import warnings
 
 import numpy as np
 
-from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish
+from personaplex.speech.tts import MissingEngine, Speaker, SpeechError, Utterance, Word, finish
 
 _INSTALL = "espeak-ng is not installed: apt install espeak-ng (Debian package libespeak-ng1 holds the library)."
 _RETRIEVE, _PHONEME_EVENTS, _DONT_EXIT = 2, 0x0001, 0x8000  # synchronous: espeak_Synth returns when all is said
@@ -45,16 +45,16 @@ _CALLBACK = c.CFUNCTYPE(c.c_int, c.POINTER(c.c_short), c.c_int, c.POINTER(_Event
 
 
 class Espeak:
-    """A `TTS`. One per process, as the library's state is global. SpeechError if the library is absent."""
+    """A `TTS`. One per process, as the library's state is global. MissingEngine if the library is absent."""
 
     def __init__(self) -> None:
         try:
             self._lib = c.CDLL("libespeak-ng.so.1")
         except OSError as error:
-            raise SpeechError(_INSTALL) from error
+            raise MissingEngine(_INSTALL) from error
         self._rate = self._lib.espeak_Initialize(_RETRIEVE, 0, None, _PHONEME_EVENTS | _DONT_EXIT)
         if self._rate <= 0:
-            raise SpeechError("espeak-ng finds no data: apt install espeak-ng-data.")
+            raise MissingEngine("espeak-ng finds no data: apt install espeak-ng-data.")
         self._sound: list[np.ndarray] = []
         self._events: list[tuple[int, int, float, bytes]] = []
         self._keep = _CALLBACK(self._receive)  # the library keeps the pointer only

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import soundfile
 
-from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish, regroup, words_of
+from personaplex.speech.tts import MissingEngine, Speaker, SpeechError, Utterance, Word, finish, regroup, words_of
 
 VOICES = {"ked": "ked_diphone", "slt-hts": "cmu_us_slt_arctic_hts"}
 _FOLDER = Path("/usr/share/festival/voices")
@@ -39,12 +39,12 @@ def installed() -> tuple[str, ...]:
 
 
 class Festival:
-    """A `TTS`. SpeechError if the program or a voice is absent."""
+    """A `TTS`. MissingEngine if the program or a voice is absent."""
 
     def __init__(self) -> None:
         program = shutil.which("festival")
         if program is None:
-            raise SpeechError(f"festival is not installed: apt install {_PACKAGES}.")
+            raise MissingEngine(f"festival is not installed: apt install {_PACKAGES}.")
         self._process = subprocess.Popen(
             [program, "--pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -63,7 +63,7 @@ class Festival:
     def say(self, text: str, speaker: Speaker) -> Utterance:
         """Speak `text`; SpeechError for an unknown voice or a text with figures or signs, read as other words."""
         if speaker.voice not in installed():
-            raise SpeechError(f"festival has no voice {speaker.voice!r}; apt install {_PACKAGES}.")
+            raise MissingEngine(f"festival has no voice {speaker.voice!r}; apt install {_PACKAGES}.")
         if speaker.voice != self._voice:
             self._ask(f"(voice_{VOICES[speaker.voice]})")
             self._voice = speaker.voice

@@ -1,6 +1,6 @@
-"""flite in this process, through its C library: 80 times real time on a core, with the end of every phone.
+"""flite in this process, through its C library, with the end of every phone.
 
-Knows flite's C interface and nothing of who speaks. A process of its own per call would cost ten times as much.
+Knows flite's C interface and nothing of who speaks.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import zlib
 
 import numpy as np
 
-from personaplex.speech.tts import Speaker, SpeechError, Utterance, Word, finish, regroup, words_of
+from personaplex.speech.tts import MissingEngine, Speaker, SpeechError, Utterance, Word, finish, regroup, words_of
 
 VOICES = ("slt", "rms", "awb", "kal16")
 _INSTALL = "flite is not installed: apt install flite (Debian package libflite1 holds the library)."
 _SPREAD = {"slt": 27.0, "rms": 24.0, "awb": 25.0, "kal16": 15.0}  # Hz, standard deviation of a voice's own pitch
 # A voice's own duration_stretch as first read: the library has one copy of a voice, which `say` of any Flite changes.
+# What the voices began with; a voice is one to the whole process, and `say` changes it.
 _OWN_STRETCH: dict[str, float] = {}
+_OWN_SPREAD: dict[str, float] = {}  # negative where the voice has none
 _WORD_OF_PHONE = b"R:SylStructure.parent.parent"
 
 
@@ -35,14 +37,14 @@ class _Voice(c.Structure):
 
 
 class Flite:
-    """A `TTS`. SpeechError if the library or a voice is absent."""
+    """A `TTS`. MissingEngine if the library or a voice is absent."""
 
     def __init__(self) -> None:
         try:
             self._lib = _library()
             self._libc = c.CDLL(None)
         except OSError as error:
-            raise SpeechError(_INSTALL) from error
+            raise MissingEngine(_INSTALL) from error
         self._voices: dict[str, c._Pointer[_Voice]] = {}
 
     def say(self, text: str, speaker: Speaker) -> Utterance:
@@ -51,10 +53,12 @@ class Flite:
         features = voice.contents.features
         lib.feat_set_float(features, b"duration_stretch", _OWN_STRETCH[speaker.voice] * speaker.stretch * speaker.warp)
         lib.feat_set_float(features, b"f0_shift", speaker.pitch / speaker.warp)
-        if speaker.melody == 1:  # the voice's own, to the sample
+        spread = _OWN_SPREAD[speaker.voice]  # with a melody of 1 the voice's own, to the sample
+        if speaker.melody != 1:
+            spread = _SPREAD[speaker.voice] * speaker.melody * speaker.pitch / speaker.warp
+        if spread < 0:
             lib.feat_remove(features, b"int_f0_target_stddev")
         else:
-            spread = _SPREAD[speaker.voice] * speaker.melody * speaker.pitch / speaker.warp
             lib.feat_set_float(features, b"int_f0_target_stddev", spread)
         plain = text.encode("ascii", "ignore")
         self._libc.srand(zlib.crc32(plain))  # its excitation uses rand(): the same text must give the same samples
@@ -75,11 +79,12 @@ class Flite:
             try:
                 register = getattr(c.CDLL(f"libflite_cmu_us_{name}.so.1"), f"register_cmu_us_{name}")
             except OSError as error:
-                raise SpeechError(_INSTALL) from error
+                raise MissingEngine(_INSTALL) from error
             register.restype, register.argtypes = c.POINTER(_Voice), [c.c_char_p]
             self._voices[name] = register(None)
             features = self._voices[name].contents.features
             _OWN_STRETCH.setdefault(name, self._lib.get_param_float(features, b"duration_stretch", 1.0))
+            _OWN_SPREAD.setdefault(name, self._lib.get_param_float(features, b"int_f0_target_stddev", -1.0))
         return self._voices[name]
 
     def _marks(self, utterance: int, warp: float) -> tuple[list[tuple[str, float, float]], list[Word]]:

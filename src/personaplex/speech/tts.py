@@ -24,6 +24,10 @@ class SpeechError(UserError):
     """A speech engine is absent or refused a text; the message is one sentence that says what to do."""
 
 
+class MissingEngine(SpeechError):
+    """A speech engine, or one of its voices, is not installed: no other text would help."""
+
+
 @dataclass(frozen=True)
 class Speaker:
     """A voice that can be had again: an engine's voice and how it is bent.

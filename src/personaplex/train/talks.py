@@ -67,19 +67,21 @@ def read_talks(path: Path, dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
     Raises:
         UserError: when it is no such file, or writes words unlike the dialogues do (in capitals, with full stops).
     """
-    talks = []
+    talks: list[Talk] = []
+    number = 0
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             entry = json.loads(line)
             turns = tuple((turn["who"], tuple(turn["text"].split())) for turn in entry["turns"])
-            if not turns or any(who not in (USER, AGENT) for who, _ in turns):
+            if any(who not in (USER, AGENT) for who, _ in turns):
                 raise ValueError("every turn has to be of one of the two")
-            talks.append(Talk(str(entry["role"]), turns))
+            if turns:  # in some scripts nobody speaks
+                talks.append(Talk(str(entry["role"]), turns))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f'Line {len(talks) + 1} of {path} is no script ({error}); each must be {{"role": …, "turns": [{{"who": '
+            f'Line {number} of {path} is no script ({error}); each must be {{"role": …, "turns": [{{"who": '
             f'"user" or "agent", "text": …}}, …]}}.'
         ) from error
     if not talks:
