@@ -3,6 +3,7 @@
 #   PYTHON=python3.12     the Python to make the virtual environment from; otherwise one between 3.11 and 3.13 if there is one
 #   TORCH_INDEX=URL       where else to look for torch's wheels, such as PyTorch's CPU or another CUDA version's
 #   PYTEST_ARGS="-m ..."  more for pytest
+#   LOAD_ARGS="..."       more for `make load`
 
 SHELL := /bin/sh
 VENV := .venv
@@ -23,7 +24,7 @@ endif
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_TARGET PIP_PREFIX PIP_USER
 
 .DEFAULT_GOAL := help
-.PHONY: help install talk test lint format nano clean
+.PHONY: help install talk test lint format load web nano clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,12 @@ lint: install ## check style, types and the walls between the rooms
 format: install ## put the code into the house's style
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+web: ## build the page from web/ into the package; needs Node >= 20.19 with npm
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+load: install ## hold four conversations with a served model for a minute; LOAD_ARGS="--sessions 8 --seconds 300"
+	$(BIN)/python benchmarks/load.py $(LOAD_ARGS)
 
 nano: install ## train the bundled model from nothing (hours)
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash recipes/nano.sh

@@ -1,0 +1,1 @@
+var e=24e3,t=1920,n=t/e;function r(e){let t=Math.max(0,Math.floor(e));return`${Math.floor(t/60)}:${String(t%60).padStart(2,`0`)}`}export{r as i,n,e as r,t};

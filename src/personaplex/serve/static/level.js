@@ -1,0 +1,1 @@
+function e(e){let t=0;for(let n=0;n<e.length;n++)t+=e[n]*e[n];return Math.sqrt(t/Math.max(1,e.length))}var t=e=>20*Math.log10(e+1e-9);function n(e){return Math.max(0,Math.min(1,(t(e)+60)/54))}function r(e){return Int16Array.from(e,e=>Math.max(-32768,Math.min(32767,Math.round(e*32767))))}function i(e){return Float32Array.from(e,e=>e/32768)}export{r as a,i,n,e as r,t};
