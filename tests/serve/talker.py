@@ -7,11 +7,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import numpy as np
 from websockets.sync.client import connect
 
+from personaplex.serve.limits import Limits
 from personaplex.serve.protocols.chat import Kind
 from personaplex.serve.run import Server, address_of, bind, serve
 from personaplex.serve.service import Service
@@ -22,8 +24,8 @@ PATIENCE = 60.0  # s; the machine may be busy
 class Served:
     """A running server."""
 
-    def __init__(self, service: Service, url: str):
-        self.service, self.url = service, url
+    def __init__(self, service: Service, url: str, server: Server):
+        self.service, self.url, self.server = service, url, server
 
     def talk(self, **query) -> Talker:
         """A client of it that speaks PCM unless told otherwise."""
@@ -33,15 +35,16 @@ class Served:
 @contextmanager
 def serving(model, sessions: int = 2, idle: float = PATIENCE, **service) -> Iterator[Served]:
     """Serve a model until the block ends."""
-    service = Service(model, sessions, **service)
+    limits = replace(service.pop("limits", Limits()), idle=idle)
+    service = Service(model, sessions, limits=limits, **service)
     sock = bind("127.0.0.1", 0)
     ready = threading.Event()
-    server = Server(service, ready=ready.set, idle=idle)
+    server = Server(service, ready=ready.set)
     thread = threading.Thread(target=lambda: asyncio.run(serve(service, server, sock)))
     thread.start()
     try:
         assert ready.wait(PATIENCE)
-        yield Served(service, address_of(sock, None))
+        yield Served(service, address_of(sock, None), server)
     finally:
         server.should_exit = True
         thread.join(PATIENCE)
@@ -51,10 +54,10 @@ def serving(model, sessions: int = 2, idle: float = PATIENCE, **service) -> Iter
 class Talker:
     """One WebSocket on /api/chat."""
 
-    def __init__(self, url: str, **query):
+    def __init__(self, url: str, origin: str | None = None, **query):
         self._open = ExitStack()
         address = f"{url.replace('http', 'ws', 1)}/api/chat?{urlencode(query)}"
-        self.socket = self._open.enter_context(connect(address, open_timeout=PATIENCE, close_timeout=5))
+        self.socket = self._open.enter_context(connect(address, origin=origin, open_timeout=PATIENCE, close_timeout=5))
 
     def __enter__(self) -> Talker:
         return self
@@ -91,11 +94,13 @@ class Talker:
         sound, words = [], ""
         while len(sound) < frames:
             kind, payload = self.receive()
-            assert kind in (Kind.AUDIO, Kind.TEXT), payload.decode()
+            assert kind in (Kind.AUDIO, Kind.TEXT, Kind.METADATA), payload.decode()
             if kind == Kind.AUDIO:
                 sound.append(np.frombuffer(payload, "<i2"))
-            else:
+            elif kind == Kind.TEXT:
                 words += payload.decode()
+            else:
+                assert json.loads(payload)["event"] in ("heard", "state", "stats"), payload.decode()
         return np.stack(sound), words
 
     def error(self) -> tuple[str, int]:

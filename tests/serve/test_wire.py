@@ -1,11 +1,13 @@
 """Sound formats: what goes in comes out, and what is not sound is refused."""
 
+import av
 import numpy as np
 import pytest
 import sphn
 
+from personaplex.audio import Resampler
 from personaplex.errors import UserError
-from personaplex.serve.wire import OpusWire, PcmWire
+from personaplex.serve.wire import OpusWire, PcmWire, RawOpusWire
 from tests.serve.talker import speech
 
 SOUND = speech(25).astype(np.float32) / 32768
@@ -56,3 +58,37 @@ def test_a_message_cannot_hold_more_sound_than_the_limit():
 def _likeness(one: np.ndarray, other: np.ndarray) -> float:
     """The largest correlation over the delays that a codec may have."""
     return max(np.corrcoef(one[delay:], other[: len(other) - delay])[0, 1] for delay in range(0, 400))
+
+
+def test_raw_opus_goes_both_ways():
+    """Our packets are read as WebCodecs would, and packets of every length that it may make are understood."""
+    wire, other = RawOpusWire(), RawOpusWire()
+    packets = [wire.encode(frame) for frame in SOUND.reshape(25, 1920)]
+    assert all(20 < len(packet) < 1000 for packet in packets)
+    heard = np.concatenate([other.decode(packet) for packet in packets])
+    assert abs(len(heard) - len(SOUND)) < 400 and _likeness(heard, SOUND[: len(heard)]) > 0.75
+
+
+@pytest.mark.parametrize("milliseconds", [20, 40, 60])
+def test_raw_opus_of_a_browser_at_48_khz(milliseconds):
+    encoder = av.AudioCodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "flt"
+    encoder.options = {"frame_duration": str(milliseconds)}
+    wide, wire = Resampler(24_000, 48_000).push(SOUND, last=True), RawOpusWire()
+    size, heard = 48 * milliseconds, []
+    for at in range(0, len(wide) // size * size, size):
+        frame = av.AudioFrame.from_ndarray(wide[None, at : at + size], "flt", "mono")
+        frame.sample_rate = 48_000
+        heard += [wire.decode(bytes(packet)) for packet in encoder.encode(frame)]
+    heard = np.concatenate(heard)
+    assert len(heard) > 0.9 * len(SOUND) and _likeness(heard, SOUND[: len(heard)]) > 0.7
+
+
+def test_garbage_is_no_raw_opus():
+    refused = 0
+    for garbage in (b"no sound at all" * 9, bytes(5000), b"\xff" * 100, b""):
+        try:
+            assert len(RawOpusWire().decode(garbage)) <= 0.12 * 24_000  # some bytes are a packet by accident
+        except UserError as error:
+            refused += "not an Opus packet" in str(error)
+    assert refused >= 2

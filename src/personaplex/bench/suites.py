@@ -6,21 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from personaplex.bench import duplex, service, voice
 from personaplex.bench.ears import Ear, make_ear
 from personaplex.bench.judges import Judge
-from personaplex.bench.mini import MiniSet, texts
+from personaplex.bench.mini import MiniSet
+from personaplex.bench.mini.archive import packed_bytes
+from personaplex.bench.mini.build import SENTENCES
 from personaplex.bench.records import Result, System
 from personaplex.bench.run import Outputs, Suite
 from personaplex.errors import UserError
 from personaplex.speech.similarity import make_encoder
-from personaplex.synth import teacher
-from personaplex.synth.scenarios import draw_script
 
 DOMAIN_EAR = "pocketsphinx-domain"
-_SCRIPTS = 300  # drawn for the domain's sentences
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,12 @@ def listen(name: str) -> Ear:
 
 
 def domain_sentences() -> list[str]:
-    """What is said in our own sets, and by models trained on our dialogues: for a restricted recogniser."""
-    rng = np.random.default_rng(0)
-    lines = service.domain() + [text for topic in teacher.FACTS for text in (*topic.asks, *topic.answers)]
-    lines += [line.text for _ in range(_SCRIPTS) for line in draw_script(rng, "train").lines]
-    spoken = [*texts.BABBLE, *texts.STORIES, *texts.TURNS, *texts.SYNTHETIC_PAUSES, *texts.CANDOR_PAUSES]
-    pairs = [*texts.INTERRUPTIONS, *(pair for pairs in texts.OVERLAPS.values() for pair in pairs)]
-    return list(dict.fromkeys(lines + [*spoken, *(text for pair in pairs for text in pair)]))
+    """What is said in our own sets, and by models trained on our dialogues, as packed with the mini set.
+
+    Raises:
+        UserError: when the package is damaged.
+    """
+    return packed_bytes(SENTENCES).decode().splitlines()
 
 
 def duplex_suite(data: Path, measure: Measure, ground_truth: Path | None = None, sound: bool = True) -> Suite:

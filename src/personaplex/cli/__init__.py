@@ -18,8 +18,10 @@ from personaplex.errors import UserError
 COMMANDS = {
     "offline": ("personaplex.cli.offline:offline", "Play recorded speech to a persona: sound in, sound and text out."),
     "serve": ("personaplex.cli.serve:serve", "Talk with a persona in the browser, or from any Moshi client."),
+    "replay": ("personaplex.cli.replay:replay", "Hold a conversation that `serve --trace` wrote down again."),
     "voices": ("personaplex.cli.voices:voices", "List the voices of a model."),
     "models": ("personaplex.cli.models:models", "List the models that --model takes by name."),
+    "bench": ("personaplex.cli.bench:bench", "Measure how well a system listens, yields, speaks and keeps its role."),
     "synth": ("personaplex.cli.synth:synth", "Make two-channel dialogues to learn from and to measure on."),
     "train": ("personaplex.cli.train:train", "Train a tokenizer, codec or language model; export a model directory."),
 }

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from personaplex.audio import normalise_loudness, pad_to_frames, read_audio
 from personaplex.codec.base import Codec
 from personaplex.errors import UserError
-from personaplex.frames import SAMPLE_RATE
+from personaplex.frames import FRAME_SECONDS, SAMPLE_RATE
 from personaplex.lm.model import LanguageModel
 
 LOUDNESS = -24.0  # LUFS, of every voice sample
@@ -168,6 +168,15 @@ def clone_voice(pcm: np.ndarray, model: VoicedModel, name: str = "recording") ->
     weight = next(model.codec.parameters())
     sound = torch.from_numpy(pad_to_frames(pcm)).to(weight)
     return Voice(name, codes=model.codec.encode(sound[None, None])[0].cpu().clone(), note=note)
+
+
+@torch.inference_mode()
+def voice_sound(voice: Voice, model: VoicedModel, seconds: float) -> np.ndarray | None:
+    """The beginning of a voice's sample as its codes sound, float32 `[n]` at 24 kHz; None for one without codes."""
+    if voice.codes is None:
+        return None
+    codes = voice.codes[:, : round(seconds / FRAME_SECONDS)].to(next(model.codec.parameters()).device)
+    return model.codec.decode(codes[None])[0, 0].float().cpu().numpy()
 
 
 def _load_codes(path: Path, model: VoicedModel) -> Voice:

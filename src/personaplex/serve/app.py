@@ -1,109 +1,61 @@
 """The web application: which address answers with what.
 
-Knows routes and headers. The engine's life is `Service.running`, not the application's, so that making an application
-starts nothing.
+Knows routes. The engine's life is `Service.running`, not the application's, so that making an application starts
+nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from personaplex import __version__
-from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
-from personaplex.lm.sampling import Sampling
-from personaplex.serve.protocols.chat import IDLE_SECONDS, Chat
+from personaplex.errors import UserError
+from personaplex.serve import api, library_api
+from personaplex.serve.door import Refusal
+from personaplex.serve.guard import Gate, refusal_response
+from personaplex.serve.protocols.chat import Chat
+from personaplex.serve.protocols.realtime import Realtime
+from personaplex.serve.protocols.talk import Talk
+from personaplex.serve.protocols.twilio import Twilio
 from personaplex.serve.service import Service
 
 STATIC = Path(__file__).with_name("static")
-
-HEADERS = {
-    "content-security-policy": (
-        "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "permissions-policy": "microphone=(self)",
-    "cache-control": "no-cache",
-}
+PROTOCOLS: dict[str, type[Talk]] = {"/api/chat": Chat, "/v1/realtime": Realtime, "/twilio": Twilio}
 
 
-def create_app(service: Service, idle: float = IDLE_SECONDS) -> Starlette:
-    """The application for one model.
+def create_app(service: Service) -> Starlette:
+    """The application for one model; `service` is running while requests are answered."""
 
-    Args:
-        service: running while requests are answered.
-        idle: seconds without sound after which a chat ends.
-    """
+    def talk(protocol: type[Talk]) -> Callable[[WebSocket], Awaitable[None]]:
+        async def endpoint(websocket: WebSocket) -> None:
+            await protocol(websocket, service).run()
 
-    async def chat(websocket: WebSocket) -> None:
-        await Chat(websocket, service, idle).run()
+        return endpoint
 
-    async def voices(_: Request) -> JSONResponse:
-        return JSONResponse(list(service.voices))
+    async def refused(_: Request, error: Exception) -> JSONResponse:
+        refusal = error if isinstance(error, Refusal) else Refusal(str(error), 400, "invalid_request")
+        return refusal_response(refusal)
 
-    async def model(_: Request) -> JSONResponse:
-        sampling = Sampling()
-        return JSONResponse(
-            {
-                "name": service.name,
-                "voices": list(service.voices),
-                "default_voice": service.default_voice,
-                "default_role": service.default_role,
-                "audio_temperature": sampling.temp_audio,
-                "audio_topk": sampling.topk_audio,
-                "text_temperature": sampling.temp_text,
-                "text_topk": sampling.topk_text,
-                "sample_rate": SAMPLE_RATE,
-                "frame_samples": FRAME_SAMPLES,
-                "synthetic": True,
-            }
-        )
-
-    async def health(_: Request) -> JSONResponse:
-        well = service.mailbox.alive
-        return JSONResponse(
-            {
-                "status": "ok" if well else "the engine has stopped",
-                "version": __version__,
-                "model": service.name,
-                "sessions": service.mailbox.sessions,
-                "max_sessions": service.capacity,
-            },
-            status_code=200 if well else 503,
-        )
+    async def fault(_: Request, __: Exception) -> JSONResponse:
+        service.metrics.fault()
+        message = "A fault in the server; its log says more."
+        return JSONResponse({"error": {"message": message, "type": "server_error", "code": "internal_error"}}, 500)
 
     return Starlette(
         routes=[
-            WebSocketRoute("/api/chat", chat),
-            Route("/api/voices", voices),
-            Route("/api/model", model),
-            Route("/health", health),
+            *(WebSocketRoute(path, talk(protocol)) for path, protocol in PROTOCOLS.items()),
+            *api.routes(service),
+            *library_api.routes(service),
             Mount("/", StaticFiles(directory=STATIC, html=True)),
         ],
-        middleware=[Middleware(_Headers)],
+        middleware=[Middleware(Gate, guard=service.guard, uploads=library_api.UPLOADS)],
+        exception_handlers={UserError: refused, Exception: fault},
     )
-
-
-class _Headers:
-    """Adds `HEADERS` to every HTTP answer."""
-
-    def __init__(self, app: ASGIApp):
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

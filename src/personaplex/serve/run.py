@@ -1,6 +1,6 @@
-"""A listening socket, TLS and uvicorn around the application.
+"""A listening socket and uvicorn around the application; the way from SIGTERM to a clean end.
 
-Knows addresses and certificates. Everything that can be wrong with them is found before a model is loaded.
+Knows addresses and signals. Everything that can be wrong with an address is found before a model is loaded.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from types import FrameType
 
 import h11
 import uvicorn
@@ -20,39 +19,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from personaplex.errors import UserError
 from personaplex.serve.app import create_app
-from personaplex.serve.protocols.chat import IDLE_SECONDS
+from personaplex.serve.limits import LINE_BYTES, MESSAGE_BYTES
 from personaplex.serve.service import Service
+from personaplex.serve.tls import Certificate
 
-MESSAGE_BYTES = 256 * 1024  # the longest message that a client may send
-LINE_BYTES = 8192  # the longest line of a request that uvicorn's WebSocket library takes
 GOODBYE_SECONDS = 3  # for open conversations to close when the server stops
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Files of a TLS certificate and its key."""
-
-    cert: Path
-    key: Path
-
-
-def find_certificate(directory: Path) -> Certificate:
-    """The pair `cert.pem` and `key.pem` in a directory, checked.
-
-    Raises:
-        UserError: when one is missing, or they do not work together.
-    """
-    pair = Certificate(directory / "cert.pem", directory / "key.pem")
-    for path in (pair.cert, pair.key):
-        if not path.is_file():
-            raise UserError(
-                f"There is no {path.name} in {directory}; --ssl takes a directory with cert.pem and key.pem."
-            )
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(pair.cert, pair.key)
-    except (ssl.SSLError, OSError) as error:
-        raise UserError(f"cert.pem and key.pem in {directory} are not a certificate and its key ({error}).") from error
-    return pair
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -116,36 +87,42 @@ async def serve(service: Service, server: Server, sock: socket.socket) -> None:
 class Server(uvicorn.Server):
     """uvicorn with our limits.
 
+    SIGTERM lets nobody in any more and waits for those inside, at most `limits.drain` seconds; a second one, and
+    SIGINT, end everything at once.
+
     Args:
         service: what is served.
         certificate: for TLS.
         ready: called once conversations can begin.
-        idle: seconds without sound after which a conversation ends.
     """
 
     def __init__(
-        self,
-        service: Service,
-        certificate: Certificate | None = None,
-        ready: Callable[[], None] = lambda: None,
-        idle: float = IDLE_SECONDS,
+        self, service: Service, certificate: Certificate | None = None, ready: Callable[[], None] = lambda: None
     ):
+        limits = service.limits
+
+        class Http(_Http):
+            handshake = limits.handshake
+
         super().__init__(
             uvicorn.Config(
-                create_app(service, idle),
+                create_app(service),
                 ssl_certfile=certificate.cert if certificate else None,
                 ssl_keyfile=certificate.key if certificate else None,
-                http=_Http,
+                http=Http,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 ws_max_size=MESSAGE_BYTES,
                 ws_per_message_deflate=False,  # compressed sound does not shrink
+                ws_ping_interval=limits.ping,
+                ws_ping_timeout=limits.ping,
                 timeout_graceful_shutdown=GOODBYE_SECONDS,
                 server_header=False,
             )
         )
-        self._ready = ready
+        self._service, self._ready = service, ready
+        self._draining = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
@@ -153,14 +130,65 @@ class Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    def drain(self) -> None:
+        """End when the last conversation has, or when its time is up. Safe in a signal's handler."""
+        self._draining = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if sig == signal.SIGTERM and not self._draining:
+            self.drain()
+        elif sig == signal.SIGTERM:
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: see whether it is time to go."""
+        door, now = self._service.door, asyncio.get_running_loop().time()
+        if self._draining and door.closes_at is None:
+            door.close(now + self._service.limits.drain)
+        if door.closes_at is not None and (not door.inside or now > door.closes_at + 1.0):
+            self.should_exit = True
+        return await super().on_tick(counter)
+
 
 class _Http(H11Protocol):
-    """Answers a WebSocket request whose lines are too long; uvicorn by itself leaves it without an answer."""
+    """Answers a WebSocket request whose lines are too long, and hangs up on a client that connects and asks nothing.
+
+    uvicorn by itself leaves both without an answer.
+    """
+
+    handshake = 10.0  # s
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._patience = self.loop.call_later(self.handshake, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._be_patient()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.headers is not None:  # a whole request came
+            self._be_patient()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._be_patient()
         around = len(b"GET  HTTP/1.1\r\n")
         longest = max(len(event.target) + around, *(len(name) + len(value) + 4 for name, value in self.headers))
         if longest > LINE_BYTES:
             self.send_400_response("The address or a header is longer than 8,000 bytes; shorten the role.")
         else:
             super().handle_websocket_upgrade(event)
+
+    def _be_patient(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.abort()

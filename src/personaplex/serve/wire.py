@@ -1,4 +1,4 @@
-"""Sound as bytes of a message, for one conversation: Ogg/Opus or plain PCM, both ways.
+"""Sound as bytes of a message, for one conversation: Ogg/Opus, Opus packets or plain PCM, both ways.
 
 Knows formats only. What a client sends is limited here, so that few bytes never become much memory.
 """
@@ -9,8 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from personaplex.audio import Resampler
 from personaplex.errors import UserError
-from personaplex.frames import SAMPLE_RATE
+from personaplex.frames import FRAME_SECONDS, SAMPLE_RATE
 
 Sound = np.ndarray
 """float32 `[n]` in -1..1 at 24 kHz, any n."""
@@ -58,6 +59,49 @@ class OpusWire:
     def encode(self, pcm: Sound) -> bytes:
         """A frame → pages."""
         return bytes(self._writer.append_pcm(np.ascontiguousarray(pcm, np.float32)))
+
+
+class RawOpusWire:
+    """Opus packets without a container, one a message, as WebCodecs makes and takes them (RFC 6716).
+
+    Packets of the client's may last up to 120 ms; the server's last one frame.
+    """
+
+    RATE = 48_000  # Hz, of every Opus decoder's output
+    BITS = 32_000  # a second, of the server's
+
+    def __init__(self) -> None:
+        try:
+            import av
+        except ImportError as error:
+            raise UserError(
+                "This server cannot speak raw Opus: the Python package av is missing there; connect with format=pcm."
+            ) from error
+        self._av = av
+        self._decoder = av.AudioCodecContext.create("libopus", "r")
+        self._decoder.sample_rate, self._decoder.layout = self.RATE, "mono"
+        self._resampler = Resampler(self.RATE, SAMPLE_RATE, "LQ")  # looks 1 ms ahead; the others 20 to 30
+        self._encoder = av.AudioCodecContext.create("libopus", "w")
+        self._encoder.sample_rate, self._encoder.layout, self._encoder.format = SAMPLE_RATE, "mono", "flt"
+        self._encoder.bit_rate = self.BITS
+        self._encoder.options = {"frame_duration": f"{1000 * FRAME_SECONDS:g}", "application": "voip"}
+
+    def decode(self, payload: bytes) -> Sound:
+        """A packet → what was said in it."""
+        if not payload:
+            return np.zeros(0, np.float32)
+        try:
+            frames = self._decoder.decode(self._av.Packet(payload))
+        except (self._av.FFmpegError, ValueError) as error:
+            raise UserError(f"The sound that arrived is not an Opus packet ({error.__class__.__name__}).") from error
+        pieces = [frame.to_ndarray().reshape(-1).astype(np.float32) / 32768 for frame in frames]
+        return self._resampler.push(np.concatenate([np.zeros(0, np.float32), *pieces]))
+
+    def encode(self, pcm: Sound) -> bytes:
+        """A frame → a packet."""
+        frame = self._av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm, np.float32)[None], "flt", "mono")
+        frame.sample_rate = SAMPLE_RATE
+        return b"".join(bytes(packet) for packet in self._encoder.encode(frame))
 
 
 class PcmWire:

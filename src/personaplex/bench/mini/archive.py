@@ -67,9 +67,18 @@ def packed_sound(name: str, archive: Path = ARCHIVE) -> np.ndarray:
     Raises:
         UserError: when the archive is missing or damaged, or has no such entry.
     """
+    return _decode(packed_bytes(name, archive))
+
+
+def packed_bytes(name: str, archive: Path = ARCHIVE) -> bytes:
+    """One file of the archive as it was packed.
+
+    Raises:
+        UserError: when the archive is missing or damaged, or has no such entry.
+    """
     try:
         with zipfile.ZipFile(archive) as packed:
-            return _decode(packed.read(name))
+            return packed.read(name)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{archive} is damaged or lacks {name}; install the package again.") from error
 

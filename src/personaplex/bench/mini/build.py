@@ -12,10 +12,14 @@ from personaplex.bench import service, voice
 from personaplex.bench.mini import duplex, texts
 from personaplex.speech.engines import Voices
 from personaplex.speech.speakers import AGENTS
+from personaplex.synth import teacher
+from personaplex.synth.scenarios import draw_script
 
 SEED = 3
 SERVICE_COUNT = 14  # questions: each of the seven kinds twice
 VOICE_COUNT = 4  # voices to be cloned
+SENTENCES = "sentences.txt"  # of the domain, one a line
+_SCRIPTS = 300  # drawn for them
 _BABBLER = "NATF1"
 
 
@@ -66,4 +70,18 @@ def build(folder: Path, seed: int = SEED) -> MiniSet:
     voice.cases(made.voice, VOICE_COUNT, seed)
     speaker = AGENTS[_BABBLER]
     write_wav(folder / "babble.wav", np.concatenate([voices.say(line, speaker).pcm for line in texts.BABBLE]))
+    (folder / SENTENCES).write_text("\n".join(_domain()) + "\n", encoding="utf-8")
     return made
+
+
+def _domain() -> list[str]:
+    """What is said in our own sets, and by models trained on our dialogues.
+
+    They are packed, so that a recogniser restricted to them stays the same while the grammar of `synth` grows.
+    """
+    rng = np.random.default_rng(0)
+    lines = service.domain() + [text for topic in teacher.FACTS for text in (*topic.asks, *topic.answers)]
+    lines += [line.text for _ in range(_SCRIPTS) for line in draw_script(rng, "train").lines]
+    spoken = [*texts.BABBLE, *texts.STORIES, *texts.TURNS, *texts.SYNTHETIC_PAUSES, *texts.CANDOR_PAUSES]
+    pairs = [*texts.INTERRUPTIONS, *(pair for pairs in texts.OVERLAPS.values() for pair in pairs)]
+    return list(dict.fromkeys(lines + [*spoken, *(text for pair in pairs for text in pair)]))

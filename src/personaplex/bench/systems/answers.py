@@ -91,7 +91,7 @@ def spoken(text: str) -> str:
     """A text as a simple synthesiser can say it: in ASCII, figures as words."""
     text = text.encode("ascii", "ignore").decode()
     text = re.sub(r"\$\s?(\d+)", r"\1 dollars", text)
-    text = re.sub(r"\b(\d{1,2})\s?([ap])\.?m\b\.?", lambda m: f"{m[1]} {_part(m[2])}", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(\d{1,2})\s?([ap])(?:\.m\.|m\b)", lambda m: f"{m[1]} {_part(m[2])}", text, flags=re.IGNORECASE)
     text = re.sub(r"(\d)\s?%", r"\1 percent", text)
     text = re.sub(r"\d+", lambda match: f" {_number(match[0])} ", text)
     return " ".join(re.sub(r"[^A-Za-z'.,?! ]", " ", text).split()).replace(" .", ".").replace(" ,", ",")

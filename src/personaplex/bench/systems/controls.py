@@ -65,4 +65,5 @@ def babble() -> Control:
         UserError: when the package lacks its sound.
     """
     talk = packed_sound(BABBLE, ARCHIVE)
-    return Control("babble", "talks without a pause, of the weather", lambda pcm: np.resize(talk, len(pcm)))
+    about = f"talks without a pause, {len(talk) / SAMPLE_RATE:.1f} s again and again"
+    return Control("babble", about, lambda pcm: np.resize(talk, len(pcm)))
