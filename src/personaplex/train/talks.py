@@ -70,7 +70,8 @@ def read_talks(path: Path, dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
     talks: list[Talk] = []
     number = 0
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            number += 1
             entry = json.loads(line)
             turns = tuple((turn["who"], tuple(turn["text"].split())) for turn in entry["turns"])
             if any(who not in (USER, AGENT) for who, _ in turns):
