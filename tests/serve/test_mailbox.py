@@ -77,7 +77,7 @@ def test_a_frame_for_each_frame(mailbox):
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize("method", ["push", "pull"])
+@pytest.mark.parametrize("method", ["push", "take", "give", "pull"])
 def test_a_fault_in_one_conversation_ends_that_one(mailbox, monkeypatch, method, caplog):
     plain = getattr(Conversation, method)
 

@@ -10,7 +10,7 @@ import soundfile
 
 from personaplex.frames import FRAME_SECONDS, SAMPLE_RATE
 from tests.serve.page_browser import MS, Visit, launch
-from tests.serve.talker import speech
+from tests.serve.talker import serving, speech
 
 pytestmark = pytest.mark.browser
 
@@ -183,3 +183,74 @@ def test_nothing_is_wider_than_the_window(browser, server, width):
         assert visit.page.evaluate(
             "document.documentElement.scrollHeight <= innerHeight + 1"
         )  # the buttons are in view
+
+
+@pytest.fixture(scope="module")
+def keeping(model, tmp_path_factory):
+    """A server that stores voices and personas and records."""
+    folder = tmp_path_factory.mktemp("keeping")
+    with serving(model, sessions=2, backlog=500, data=folder, record=folder / "recordings") as served:
+        yield served
+
+
+def test_voices_and_personas_are_kept_and_a_recording_is_heard_again(browser, keeping):
+    with closing(Visit(browser, keeping)) as visit:
+        visit.open()
+        page = visit.page
+        with page.expect_response("**/v1/voices/NATF2/preview") as preview:
+            page.click("#preview")
+        assert preview.value.status == 200
+        page.wait_for_selector("#preview:has-text('Stop')")
+        page.wait_for_selector("#preview:has-text('Listen')", timeout=MS)  # half a second later
+
+        sample = io.BytesIO()
+        soundfile.write(sample, speech(40), SAMPLE_RATE, format="FLAC")
+        page.click("#add-voice")
+        page.set_input_files("input[type=file]", {"name": "a.flac", "mimeType": "audio/flac", "buffer": b"no sound"})
+        page.fill("dialog input[type=text]", "Ann")
+        assert page.is_disabled("dialog .primary")  # without consent
+        page.check("dialog input[type=checkbox]")
+        page.click("dialog .primary")
+        page.wait_for_selector("dialog [role=alert]:has-text('not WAV, FLAC, OGG or WebM')")
+        page.set_input_files("input[type=file]", {"name": "a.flac", "mimeType": "", "buffer": sample.getvalue()})
+        page.click("dialog .primary")
+        page.wait_for_selector(".chip[title=Ann] input:checked", timeout=MS)
+
+        page.fill("#role", "You are Ann.")
+        page.click("text=Save this persona")
+        page.fill("[aria-label='Name of the persona']", "My Ann")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".saved-one:has-text('My Ann')")
+        page.fill("#role", "You are wise.")
+        page.click(".chip[title=NATM0]")
+        page.reload()
+        page.click(".saved-one >> text=My Ann")
+        assert page.input_value("#role") == "You are Ann."
+        page.wait_for_selector(".chip[title=Ann] input:checked")
+
+        visit.talk()
+        assert "Recorded by the server" in visit.text("body")
+        visit.received(15)
+        page.wait_for_selector("#words .line.agent", timeout=MS)
+        page.click("#hang-up")
+        page.wait_for_selector("#summary", timeout=MS)
+        said = page.text_content("#words .line.agent span >> nth=0")
+        page.click("text=Change the persona")
+        page.click(".history .open:has-text('on the server')", timeout=MS)
+        visit.reach("replay")
+        page.wait_for_selector("#summary", timeout=MS)
+        assert "Ann" in visit.text(".facts") and said in page.text_content("#words")
+        page.click("#play")
+        visit.wait("() => Number(document.querySelector('input[type=range]').value) > 0.2")
+        name, recording = download(visit, "#download-audio")
+        assert name.endswith(".ogg") and soundfile.info(io.BytesIO(recording)).channels == 2
+        page.click("text=Back")
+        page.click("li:has-text('on the server') .icon-button")
+        page.wait_for_selector(".history li:has-text('on the server')", state="detached")
+
+        page.click("[aria-label='Delete My Ann']")
+        page.wait_for_selector(".saved-one", state="detached")
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click(".row >> text=Delete >> nth=0")
+        page.wait_for_selector(".chip[title=Ann]", state="detached")
+        visit.faults = [fault for fault in visit.faults if "400" not in fault]  # the file that was no sound

@@ -26,8 +26,8 @@ from tests.serve.talker import PATIENCE, Talker, serving, speech
 
 ADA, BOB = "0123456789abcdef-ada", "0123456789abcdef-bob"
 ABOUT = {
-    "owner": "", "session": "sess_1", "protocol": "chat", "model": "tiny", "voice": None, "voice_name": None, "role": "",
-    "sampling": {}, "seed": 1,
+    "owner": "", "session": "sess_1", "protocol": "chat", "model": "tiny", "voice": None, "voice_name": None,
+    "role": "", "sampling": {}, "seed": 1,
 }  # fmt: skip
 
 
@@ -77,7 +77,8 @@ def test_both_sides_are_in_it_with_words_and_events(server, recorded):
     assert abs(one["started"] - time.time()) < 600 and one["ended"] == "done" and "owner" not in one
 
     details = ask(server, "GET", f"/{one['id']}").json()
-    assert "".join(piece["text"] for piece in details["transcript"] if piece["side"] == "agent") == words
+    written = "".join(piece["text"] for piece in details["transcript"] if piece["side"] == "agent")
+    assert words and written.startswith(words)  # the client left before the last word came
     assert all(0 <= piece["start"] < 3.2 for piece in details["transcript"])
     assert details["events"][-1] == {"event": "ended", "time": 3.2, "reason": "done"}
     assert "user_began" in [event["event"] for event in details["events"]]
@@ -187,8 +188,12 @@ def test_a_disk_that_is_too_slow_ends_it(tmp_path, monkeypatch):
     monkeypatch.setattr(soundfile.SoundFile, "write", lambda *_: time.sleep(0.2))
     recordings = Recordings(tmp_path)
     recording = recordings.begin(**ABOUT)
+    frame = np.zeros(1920, np.float32)
+    while not recording.written:
+        recording.frame(frame, frame)
+        time.sleep(0.3)
     for _ in range(10):
-        recording.frame(np.zeros(1920, np.float32), np.zeros(1920, np.float32))
+        recording.frame(frame, frame)
     assert recording.problem == "the disk is too slow"
     recordings.close()
     assert Archive(tmp_path).of("")[0]["ended"] == "the disk is too slow"

@@ -46,6 +46,10 @@ def test_a_trace_replays_to_the_same_tokens(traced, model):
     (one,) = (trace for trace in traces if trace.about["seed"] == 1)
     assert one.about["role"] == "You are wise." and one.about["voice"] == "NATM1" and one.about["rows"] == 4
     assert {"tokens", "text", "heard", "speaking", "tick_ms", "queue", "late"} <= one.frames[0].keys()
+    for line in one.frames:
+        ids, chances, pieces = zip(*line["alternatives"], strict=True)
+        assert len(ids) == 5 and sorted(chances, reverse=True) == list(chances)
+        assert pieces == tuple(map(model.tokenizer.piece, ids))
     changed = one.sound.copy()
     changed[3] *= 0.5
     assert replay(type(one)(one.about, one.frames, changed), model).differs is not None

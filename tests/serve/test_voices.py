@@ -94,9 +94,9 @@ def test_silence_around_the_speech_goes():
         (b"RIFF" + bytes(100), "damaged or not"),
         (b"OggS" + bytes(1000), "damaged or not"),
         (b"\x1aE\xdf\xa3" + bytes(1000), "damaged or not"),
-        (FILES["flac"][:200], "damaged|holds 0.0 s"),
+        (FILES["flac"][:200], "damaged|holds 0.00 s"),
         (encoded(VOICE[:12_000]), "at least 1 s"),
-        (encoded(np.zeros(24_000 * 3)), "holds 0.0 s of speech"),
+        (encoded(np.zeros(24_000 * 3)), "holds 0.00 s of speech"),
         (encoded(np.zeros(24_000 * 600, np.int16), form="FLAC"), "longer than 60 s"),  # few bytes
         (encoded(np.full((48_000, 9), 0.1)), "9 channels"),
         (encoded(VOICE, 384_000), "384000 samples a second"),

@@ -1,6 +1,7 @@
 // What the page shows and what its buttons do. Knows no markup.
 
 import { microphone } from "./audio/microphone";
+import { spoken } from "./presets";
 import * as server from "./server";
 import { SAMPLING, settings } from "./settings";
 import { Store } from "./store";
@@ -81,6 +82,10 @@ export function chosenVoice(): string | null {
   const { voice } = settings.get();
   return voices.some(({ id }) => id === voice) ? voice : (model?.defaultVoice ?? null);
 }
+
+/** A voice in words, by its id. */
+export const voiceName = (id: string): string =>
+  spoken(page.get().voices.find((voice) => voice.id === id)?.name ?? id);
 
 /** The role that will be played. */
 export const chosenRole = (): string => settings.get().role ?? page.get().model?.defaultRole ?? "";
@@ -199,6 +204,7 @@ export async function refresh(): Promise<void> {
 
 export function home(): void {
   page.set({ replay: null, problem: null });
+  void refresh(); // the server may have finished a recording only now
 }
 
 export async function showKept(conversation: history.Conversation): Promise<void> {
@@ -210,7 +216,8 @@ export async function showKept(conversation: history.Conversation): Promise<void
 export async function showRecording(recording: server.Recording): Promise<void> {
   try {
     const { details, audio } = await server.loadRecording(recording.id);
-    const { id, seconds, model, voice, role } = recording;
+    const { id, seconds, model, role } = recording;
+    const voice = recording.voice_name ?? recording.voice;
     const seed = typeof details.seed === "number" ? details.seed : null;
     const lines = server.transcriptLines(details.transcript);
     const conversation = {

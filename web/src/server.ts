@@ -17,6 +17,7 @@ export interface Model {
 export interface Voice {
   id: string;
   kind: "packaged" | "uploaded";
+  name?: string; // what people call it, where that is not its id
   seconds: number | null;
   preview: boolean;
 }
@@ -32,7 +33,8 @@ export interface Recording {
   id: string;
   started: number; // Unix seconds
   seconds: number;
-  voice: string | null;
+  voice: string | null; // its id
+  voice_name?: string | null;
   role: string;
   model: string;
 }

@@ -76,6 +76,8 @@ def serve(
     from personaplex.serve.watermark import spread_spectrum
 
     logs.set_up(log_json)
+    if retention_days is not None and record is None:
+        raise UserError("--retention-days is about recordings; say where those are to be with --record.")
     loaded = load_keys(keys)
     if host not in LOOPBACK and not loaded and not insecure:
         raise UserError(
@@ -105,6 +107,8 @@ def serve(
             click.echo("It asks for a key: append ?key=… to the address.")
         elif host not in LOOPBACK:
             click.echo("Anybody who can reach this machine can talk with it.")
+        if record is not None:
+            click.echo(f"It records every conversation in {record} unless the client asks it not to.")
         if certificate is not None and certificate.made:
             click.echo(f"The certificate in {ssl_dir} is new and self-signed: browsers will ask whether to trust it.")
         if certificate is None and host not in LOOPBACK:

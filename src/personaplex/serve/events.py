@@ -67,6 +67,9 @@ class Failed:
     internal: bool = False
 
 
+ALTERNATIVES = 5  # text tokens that a tap is told of, for each frame
+
+
 class Tap(Protocol):
     """Sees every frame of one conversation, in the engine's thread: it must return at once and never raise."""
 

@@ -26,6 +26,7 @@ from personaplex.serve.voices import UPLOAD_SECONDS
 
 UPLOADS = ("/v1/voices",)  # addresses that take more than a small request
 _AROUND = 16 << 10  # bytes of an upload that are not its file
+_AT_ONCE = 8  # uploads, which are in memory while they come
 
 
 def routes(service: Service) -> list[Route]:
@@ -34,7 +35,7 @@ def routes(service: Service) -> list[Route]:
 
 
 def _voices(service: Service) -> list[Route]:
-    library = service.library
+    library, coming = service.library, 0
 
     async def listed(request: Request) -> JSONResponse:
         return _list(library.voices(_owner(request)))
@@ -42,8 +43,15 @@ def _voices(service: Service) -> list[Route]:
     async def add(request: Request) -> JSONResponse:
         if library.uploads is None:
             raise _absent("voices of its clients")
-        name, consent, content = await _form(request)
-        return JSONResponse(await library.add(_owner(request), name, consent, content), 201)
+        nonlocal coming
+        if coming >= _AT_ONCE:
+            raise Refusal("Too many voices are being uploaded; try again in a moment.", 503, "busy", retry_after=5)
+        coming += 1
+        try:
+            name, consent, content = await _form(request)
+            return JSONResponse(await library.add(_owner(request), name, consent, content), 201)
+        finally:
+            coming -= 1
 
     async def preview(request: Request) -> Response:
         sound = await library.preview(_owner(request), request.path_params["id"])

@@ -24,7 +24,7 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_SECONDS
 from personaplex.lm.sampling import Sampling
 from personaplex.persona.persona import Persona
-from personaplex.serve.events import INTERNAL, Dropped, Event, Failed, Mark, Ready, Spoken, Tap
+from personaplex.serve.events import ALTERNATIVES, INTERNAL, Dropped, Event, Failed, Mark, Ready, Spoken, Tap
 from personaplex.serve.inbox import Inbox
 from personaplex.serve.limits import BACKLOG_FRAMES, OUTBOX_EVENTS
 from personaplex.serve.metrics import Metrics
@@ -197,7 +197,13 @@ class Mailbox:
         return session
 
     async def ask(self, work: Callable[[], T]) -> T:
-        """What a piece of work gives that needs the model, done between two ticks: it delays whoever talks."""
+        """What a piece of work gives that needs the model, done between two ticks: it delays whoever talks.
+
+        Raises:
+            UserError: when the engine has stopped; and whatever the work raises.
+        """
+        if not self.alive:
+            raise UserError("The engine has stopped.")
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._send(_Job(work, done))
         return await asyncio.wrap_future(done)
@@ -269,7 +275,9 @@ class Mailbox:
     def _open(self, command: _Open) -> None:
         session = command.session
         try:
-            conversation = self._engine.open(command.persona(), command.sampling, command.seed)
+            conversation = self._engine.open(
+                command.persona(), command.sampling, command.seed, alternatives=ALTERNATIVES if command.tap else 0
+            )
             self._talks[session] = _Talk(conversation, command.tap, command.mark)
             if command.tap:
                 command.tap.begin(self._engine.rows)

@@ -55,6 +55,8 @@ def _decode(content: bytes, form: str) -> np.ndarray:
         if not container.streams.audio:
             raise UserError("The file holds no sound.")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:  # FFmpeg does not know it
+            raise UserError("The file's sound is coded in an unknown way; convert it to plain WAV, FLAC or Opus.")
         name, rate, channels = stream.codec_context.name, stream.rate, stream.channels
         if not (name.startswith("pcm_") or name in _CODECS):
             raise UserError(f"The file's sound is coded as {name}; convert it to plain WAV, FLAC or Opus.")
@@ -96,7 +98,7 @@ def _speech(pcm: np.ndarray) -> np.ndarray:
     loud = np.flatnonzero([level(frame) >= USER_DB for frame in frames])
     if len(loud) * FRAME_SECONDS < MIN_SECONDS:
         raise UserError(
-            f"The sample holds {len(loud) * FRAME_SECONDS:.1f} s of speech; at least {MIN_SECONDS:g} s are needed."
+            f"The sample holds {len(loud) * FRAME_SECONDS:.2f} s of speech; at least {MIN_SECONDS:g} s are needed."
         )
     begin, end = max(0, loud[0] - _MARGIN), loud[-1] + 1 + _MARGIN
     return pcm[begin * FRAME_SAMPLES : end * FRAME_SAMPLES]

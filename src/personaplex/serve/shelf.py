@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from personaplex.errors import UserError
 from personaplex.serve.door import Refusal
 
 log = logging.getLogger(__name__)
@@ -27,12 +28,19 @@ class Shelf:
 
     Args:
         folder: made with the first record, for this user only. What cannot be read in it is left alone, with a warning.
+
+    Raises:
+        UserError: when the folder itself cannot be read.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
         self._records: dict[str, Record] = {}
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        try:
+            paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+        except OSError as error:
+            raise UserError(f"{folder} cannot be read ({error.strerror}); name another --data directory.") from error
+        for path in paths:
             try:
                 record = json.loads(path.read_text(encoding="utf-8"))
                 if not isinstance(record, dict) or not isinstance(record.get("owner"), str):

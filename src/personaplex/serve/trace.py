@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class Traces:
             "seed": seed,
             "started": time.time(),
         }
-        return TraceTap(self, self._directory / name, about)
+        return TraceTap(self, self._directory / name, about, self._model.tokenizer.piece)
 
     def put(self, tap: TraceTap, line: dict[str, Any] | None, sound: bytes = b"") -> None:
         """Write something of a trace later; None closes its files."""
@@ -96,9 +96,9 @@ class Traces:
 class TraceTap:
     """One conversation's trace (an `events.Tap`)."""
 
-    def __init__(self, traces: Traces, path: Path, about: Mapping[str, Any]):
+    def __init__(self, traces: Traces, path: Path, about: Mapping[str, Any], piece: Callable[[int], str]):
         self.path, self.given_up = path, False
-        self._traces, self._about = traces, dict(about)
+        self._traces, self._about, self._piece = traces, dict(about), piece
         self._speech = Speech()
         self._lines: Any = None
         self._sound: Any = None
@@ -116,6 +116,9 @@ class TraceTap:
                 "index": output.index,
                 "text": output.text,
                 "heard": output.heard,
+                "alternatives": [
+                    [token, round(chance, 5), self._piece(token)] for token, chance in output.alternatives
+                ],
                 "tokens": output.tokens.tolist(),
                 "speaking": self._speech.speaking,
                 "tick_ms": round(output.trace.tick_ms, 3),

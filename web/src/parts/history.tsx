@@ -1,8 +1,8 @@
 // Earlier conversations: those that this browser keeps, and those that the server recorded.
 
 import { clock } from "../frames";
-import { forgetAll, forgetKept, forgetRecording, page, showKept, showRecording } from "../page";
-import { shortRole, spoken } from "../presets";
+import { forgetAll, forgetKept, forgetRecording, page, showKept, showRecording, voiceName } from "../page";
+import { shortRole } from "../presets";
 import { settings } from "../settings";
 import { useStore } from "../store";
 import { Icon } from "./icons";
@@ -30,6 +30,7 @@ export function History() {
     })),
     ...(recordings ?? []).map((one) => ({
       ...one,
+      voice: one.voice_name ?? one.voice,
       started: 1000 * one.started,
       server: true,
       show: () => void showRecording(one),
@@ -62,7 +63,7 @@ export function History() {
                 <b>{shortRole(role, model?.defaultRole)}</b>
                 <small>
                   {day(started)} · {clock(seconds)}
-                  {voice && ` · ${spoken(voice)}`}
+                  {voice && ` · ${voiceName(voice)}`}
                   {server && " · on the server"}
                 </small>
               </span>

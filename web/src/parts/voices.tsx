@@ -1,8 +1,8 @@
 // How the agent sounds: the model's voices by kind, and those that were added.
 
 import { useState } from "react";
-import { chosenVoice, page, preview, removeVoice, stopPreview } from "../page";
-import { KINDS, kindOf, spoken } from "../presets";
+import { chosenVoice, page, preview, removeVoice, stopPreview, voiceName } from "../page";
+import { KINDS, kindOf } from "../presets";
 import type { Voice } from "../server";
 import { settings } from "../settings";
 import { useStore } from "../store";
@@ -31,7 +31,7 @@ export function Voices() {
             <button
               type="button"
               className="quiet"
-              onClick={() => confirm(`Delete the voice ${chosen.id}?`) && void removeVoice(chosen.id)}
+              onClick={() => confirm(`Delete the voice ${voiceName(chosen.id)}?`) && void removeVoice(chosen.id)}
             >
               <Icon name="trash" /> Delete
             </button>
@@ -53,17 +53,17 @@ export function Voices() {
           <div key={title} className="group">
             <span>{title}</span>
             <div className="chips">
-              {members.map(({ id }) => (
-                <label key={id} className="chip" title={id}>
+              {members.map(({ id, name }) => (
+                <label key={id} className="chip" title={name ?? id}>
                   <input
                     type="radio"
                     name="voice"
                     value={id}
                     checked={id === chosen?.id}
-                    aria-label={spoken(id)}
+                    aria-label={voiceName(id)}
                     onChange={() => settings.set({ voice: id })}
                   />
-                  <span>{kindOf(id)?.number ?? id}</span>
+                  <span>{kindOf(id)?.number ?? name ?? id}</span>
                 </label>
               ))}
             </div>

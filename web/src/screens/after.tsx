@@ -3,11 +3,11 @@
 import { useEffect, useMemo, useState } from "react";
 import { Player } from "../audio/player";
 import { clock, FRAME_SECONDS } from "../frames";
-import { home, page, type Replay, talk } from "../page";
+import { home, page, type Replay, talk, voiceName } from "../page";
 import { Icon } from "../parts/icons";
 import { Timeline } from "../parts/timeline";
 import { Transcript } from "../parts/transcript";
-import { shortRole, spoken } from "../presets";
+import { shortRole } from "../presets";
 import { useStore } from "../store";
 import type { Conversation } from "../talk/history";
 import { Lanes } from "../talk/lanes";
@@ -33,7 +33,7 @@ export function After({ replay }: { replay: Replay }) {
           {[
             new Date(started).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }),
             clock(seconds),
-            voice && spoken(voice),
+            voice && voiceName(voice),
             fresh && shortRole(role, model?.defaultRole),
             seed !== null && `seed ${seed}`,
           ]
@@ -221,7 +221,7 @@ function transcript({ started, seconds, model, voice, role, seed, lines }: Conve
   const head = [
     `Conversation of ${new Date(started).toISOString()}, ${clock(seconds)}`,
     `Model: ${model}`,
-    `Voice: ${voice ?? "none"} (synthetic)`,
+    `Voice: ${page.get().voices.find(({ id }) => id === voice)?.name ?? voice ?? "none"} (synthetic)`,
     `Role: ${role || "none"}`,
     ...(seed === null ? [] : [`Seed: ${seed}`]),
   ];

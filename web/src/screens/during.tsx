@@ -3,13 +3,13 @@
 import { useEffect, useRef, useState } from "react";
 import { microphone } from "../audio/microphone";
 import { clock } from "../frames";
-import { chosenRole, page } from "../page";
+import { chosenRole, page, voiceName } from "../page";
 import { Delay, Figures } from "../parts/figures";
 import { Icon } from "../parts/icons";
 import { Meter } from "../parts/meter";
 import { Timeline } from "../parts/timeline";
 import { Transcript } from "../parts/transcript";
-import { shortRole, spoken } from "../presets";
+import { shortRole } from "../presets";
 import { useStore } from "../store";
 import type { Call, State } from "../talk/call";
 
@@ -85,7 +85,7 @@ export function During({
             lanes={call.lanes}
             side="agent"
             name="Agent"
-            detail={voice ? spoken(voice) : shortRole(chosenRole(), model?.defaultRole)}
+            detail={voice ? voiceName(voice) : shortRole(chosenRole(), model?.defaultRole)}
           />
           <Meter lanes={call.lanes} side="user" name="You" detail={muted ? "muted" : undefined} />
         </div>

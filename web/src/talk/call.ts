@@ -220,7 +220,10 @@ export class Call {
       this.state.set({ strained: true });
     } else if (event.event === "heard") this.say("user", event.text);
     else if (event.event === "queued") this.state.set({ state: "queued", position: event.position });
-    else if (event.event === "stats") this.figures.set({ tick: event.tick_ms, late: event.late });
+    else if (event.event === "recording") {
+      this.state.set({ recording: event.recording });
+      this.write("note", `The server records no longer: ${event.reason}.`);
+    } else if (event.event === "stats") this.figures.set({ tick: event.tick_ms, late: event.late });
     else if (event.event === "ending") {
       this.ending = true;
       this.state.set({ notice: endingSentence(event.seconds, event.reason) });

@@ -23,6 +23,7 @@ export type ServerEvent =
   | { event: "heard"; text: string }
   | { event: "state"; speaking: boolean }
   | { event: "dropped"; frames: number; total: number }
+  | { event: "recording"; recording: boolean; reason: string }
   | { event: "stats"; tick_ms: number; late: number; queue: number }
   | { event: "ending"; seconds: number; reason: string };
 

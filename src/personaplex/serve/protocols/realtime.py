@@ -77,6 +77,8 @@ class Realtime(Talk):
         """The persona is in place."""
         if self._untold:
             await self._event("session.updated", session=self._describe())
+        if self.recording:
+            await self._notice("recording", "This conversation is recorded.", recording=True)
         if self._asked:
             await self._open(*self._asked, asked=True)
 
