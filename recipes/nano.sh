@@ -10,10 +10,10 @@ set -euo pipefail
 
 WORK=${WORK:-work/nano}
 OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/models/nano
-HOURS=${HOURS:-15}                    # of dialogue
+HOURS=${HOURS:-25}                    # of dialogue
+SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
-LM_STEPS=${LM_STEPS:-3050}
-CALM_STEPS=${CALM_STEPS:-240}
+LM_STEPS=${LM_STEPS:-7200}
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
 DEVICE=${DEVICE:-cpu}
@@ -21,8 +21,10 @@ DEVICE=${DEVICE:-cpu}
 train() { python -m personaplex.train "$@"; }
 budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 
-# 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng, word and phone times. (7 minutes)
+# 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival where it is), word and phone
+#    times; and more scripts in writing only. (16 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
+[ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
 # 2. The words: SentencePiece with byte fallback.
 [ -f "$WORK/tokenizer.model" ] || train tokenizer --corpus "$WORK/corpus" --out "$WORK/tokenizer.model" --size 2048
@@ -32,20 +34,16 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 train codec --sound "$WORK/sound" --run "$WORK/codec" --steps "$CODEC_STEPS" "${budget[@]}"
 train done --run "$WORK/codec" --steps "$CODEC_STEPS" || exit 0
 
-# 4. Every dialogue and voice sample as codes. (5 minutes)
+# 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (8 minutes)
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$WORK/codec" --out "$WORK/codes"
 
-# 5. The language model: hybrid prompts, inner monologue, two speakers. (55 minutes)
-train lm --codes "$WORK/codes" --tokenizer "$WORK/tokenizer.model" --run "$WORK/lm" --preset "$PRESET" \
-    --steps "$LM_STEPS" --reading 0.25 "${budget[@]}"
-
+# 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. A fifth
+#    of the examples have no sound: finding an answer in a role is a skill of reading. (2.5 hours)
+train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$WORK/tokenizer.model" --run "$WORK/lm" \
+    --preset "$PRESET" --steps "$LM_STEPS" --rate 8e-4 --hold 0.75 --padding 0.6 --lead 2 --reading 0.15 --text-only 0.2 \
+    "${budget[@]}"
 train done --run "$WORK/lm" --steps "$LM_STEPS" || exit 0
 
-# 6. Calmer: a little more with padding at its full weight, so that the model waits; the mean of both is kept. (4 minutes)
-train lm --codes "$WORK/codes" --tokenizer "$WORK/tokenizer.model" --run "$WORK/calm" --preset "$PRESET" --start-from "$WORK/lm" \
-    --steps "$CALM_STEPS" --rate 5e-4 --warmup 10 --hold 0 --padding 1 --reading 0.2 --seed 1 "${budget[@]}"
-
-# 7. The model directory: 8-bit matrices in shards, tokenizer, eighteen voices.
-train export --codec "$WORK/codec" --lm "$WORK/lm" "$WORK/calm" --tokenizer "$WORK/tokenizer.model" \
-    --corpus "$WORK/corpus" --out "$OUT"
+# 6. The model directory: the language model's matrices in 8 bits, the codec's in 16, tokenizer, eighteen voices.
+train export --codec "$WORK/codec" --lm "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT"
 echo "The model is in $OUT: personaplex serve --model $OUT"

@@ -7,24 +7,18 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
-from personaplex.speech.engines import Voices
+from personaplex.speech.engines import _ENGINES, Voices
 from personaplex.speech.speakers import AGENTS, random_user
-from personaplex.speech.tts import SpeechError, Utterance, Word, words_of
+from personaplex.speech.tts import MissingEngine, SpeechError, words_of
 from personaplex.synth.__main__ import synth
 from personaplex.synth.channel import user_microphone
-from personaplex.synth.corpus import Plan, generate, write_dialogue, write_voice
+from personaplex.synth.corpus import Plan, generate, write_dialogue
 from personaplex.synth.dialogue import MAX_SECONDS, MIN_SECONDS, perform
+from personaplex.synth.samples import write_voice
 from personaplex.synth.scenarios import draw_script
-
-
-class Buzz:
-    """A text-to-speech engine that is always there: a third of a second of tone for each word."""
-
-    def say(self, text, speaker):
-        words = tuple(Word(w, i / 3, (i + 1) / 3) for i, w in enumerate(words_of(text)))
-        pcm = np.sin(np.arange(len(words) * SAMPLE_RATE // 3) / 20).astype(np.float32)
-        return Utterance(pcm, words)
+from tests.synth.buzz import Buzz
 
 
 def dialogues(count):
@@ -82,9 +76,10 @@ def test_microphone_keeps_length_and_range():
     rng = np.random.default_rng(0)
     speech = np.sin(np.arange(SAMPLE_RATE) / 15).astype(np.float32)
     for _ in range(20):
-        out = user_microphone(speech, speech, rng)
+        out, drawn = user_microphone(speech, speech, rng)
         assert out.shape == speech.shape and out.dtype == np.float32 and np.abs(out).max() <= 1
-    assert np.isfinite(user_microphone(np.zeros_like(speech), speech, rng)).all()
+        assert (drawn.snr_db is None) == (drawn.noise is None) and drawn.line in ("clean", "loud", "telephone")
+    assert np.isfinite(user_microphone(np.zeros_like(speech), speech, rng)[0]).all()
 
 
 @pytest.fixture
@@ -126,14 +121,58 @@ def _with_voices(folder):
 def test_a_whole_corpus_and_its_continuation(tmp_path, engines, monkeypatch):
     monkeypatch.setattr("personaplex.synth.corpus.VOICE_PROMPTS", 1)  # here, where jobs are given out
     monkeypatch.setattr("personaplex.synth.corpus.AGENTS", {"NATF0": AGENTS["NATF0"]})
-    stats = generate(Plan(tmp_path, 1, "train"), count=3, workers=1, progress=False)
+    stats = generate(Plan(tmp_path, 1, "train"), count=3, jobs=1, progress=False)
     assert stats["dialogues"] == 3 and stats["hours"] > 0
     rows = [json.loads(line) for line in (tmp_path / "data.jsonl").read_text().splitlines()]
     assert [row["path"] for row in rows] == [f"audio/00000{i}.flac" for i in (1, 2, 3)]
     made = (tmp_path / "audio/000001.flac").stat().st_mtime_ns
-    generate(Plan(tmp_path, 1, "train"), count=4, workers=1, progress=False)
+    generate(Plan(tmp_path, 1, "train"), count=4, jobs=1, progress=False)
     assert (tmp_path / "audio/000001.flac").stat().st_mtime_ns == made
     assert len((tmp_path / "text.txt").read_text().splitlines()) > 5
+    assert stats["redrawn"] == 0 and stats["writers"] == {"grammar": 3} and sum(stats["user_engines"].values()) == 3
+    assert "000003.flac" in (tmp_path / "index.html").read_text()
+    with pytest.raises(UserError, match="was begun with seed 1; this is with seed 2"):
+        generate(Plan(tmp_path, 2, "train"), count=3, progress=False)
+    begun = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps(begun | {"engines": ["flite", "parrot"]}))
+    with pytest.raises(UserError, match="was begun with engines flite, parrot; this is with engines flite, espeak"):
+        generate(Plan(tmp_path, 1, "train"), count=3, progress=False)
+
+
+@pytest.mark.parametrize(("error", "redrawn"), [(SpeechError, 1), (MissingEngine, None)])
+def test_another_script_where_an_engine_refuses_one_but_not_where_it_is_absent(tmp_path, monkeypatch, error, redrawn):
+    class Refusing(Buzz):
+        asked = 0
+
+        def say(self, text, speaker):
+            self.asked += 1
+            if self.asked == 1:
+                raise error("no")
+            return super().say(text, speaker)
+
+    voices = Refusing()
+    monkeypatch.setattr("personaplex.synth.corpus.process_voices", lambda: voices)
+    monkeypatch.setattr("personaplex.synth.corpus.agent_gain", lambda agent: 0.5)
+    (tmp_path / "audio").mkdir()
+    if redrawn is None:
+        with pytest.raises(MissingEngine):
+            write_dialogue(Plan(tmp_path, 1, "train", ()), 1)
+        assert voices.asked == 1
+    else:
+        write_dialogue(Plan(tmp_path, 1, "train", ()), 1)
+        assert json.loads((tmp_path / "audio/000001.json").read_text())["redrawn"] == redrawn
+
+
+def test_an_absent_engine_is_said_at_once(tmp_path, monkeypatch):
+    def absent():
+        raise MissingEngine("espeak-ng is not installed: apt install espeak-ng.")
+
+    monkeypatch.setitem(_ENGINES, "espeak", absent)
+    monkeypatch.setitem(_ENGINES, "flite", Buzz)
+    plan = Plan(tmp_path / "new", 1, "train", festival=())
+    with pytest.raises(MissingEngine, match="apt install"):
+        generate(plan, count=3, progress=False)
+    assert not plan.folder.exists()
 
 
 def test_the_command_asks_for_an_amount(tmp_path):

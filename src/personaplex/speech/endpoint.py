@@ -59,17 +59,18 @@ class Endpoint:
         self.host = parts.netloc.rpartition("@")[2]
         self._key_env, self._timeout, self._retries, self._pause = key_env, timeout, retries, pause
 
-    def chat(self, messages: Sequence[dict[str, str]], max_tokens: int = 400) -> str:
-        """The model's answer, sampled at temperature 0.
+    def chat(self, messages: Sequence[dict[str, str]], max_tokens: int = 400, temperature: float = 0) -> str:
+        """The model's answer.
 
         Args:
             messages: each a `role` and a `content`.
             max_tokens: that the answer may have.
+            temperature: of sampling.
 
         Raises:
             EndpointError: when no attempt gave one.
         """
-        body = {"model": self.model, "messages": list(messages), "temperature": 0, "max_tokens": max_tokens}
+        body = {"model": self.model, "messages": list(messages), "temperature": temperature, "max_tokens": max_tokens}
         for attempt in range(self._retries + 1):
             if attempt:
                 time.sleep(self._pause * 2 ** (attempt - 1))

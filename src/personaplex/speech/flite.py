@@ -15,10 +15,10 @@ from personaplex.speech.tts import MissingEngine, Speaker, SpeechError, Utteranc
 VOICES = ("slt", "rms", "awb", "kal16")
 _INSTALL = "flite is not installed: apt install flite (Debian package libflite1 holds the library)."
 _SPREAD = {"slt": 27.0, "rms": 24.0, "awb": 25.0, "kal16": 15.0}  # Hz, standard deviation of a voice's own pitch
-# A voice's own duration_stretch as first read: the library has one copy of a voice, which `say` of any Flite changes.
-# What the voices began with; a voice is one to the whole process, and `say` changes it.
+# A voice's own duration_stretch and int_f0_target_stddev (negative for none) as first read: the library has one copy of
+# a voice, which `say` of any Flite changes.
 _OWN_STRETCH: dict[str, float] = {}
-_OWN_SPREAD: dict[str, float] = {}  # negative where the voice has none
+_OWN_SPREAD: dict[str, float] = {}
 _WORD_OF_PHONE = b"R:SylStructure.parent.parent"
 
 

@@ -1,11 +1,17 @@
-"""`personaplex synth`, and `python -m personaplex.synth`: make a corpus of synthetic conversations."""
+"""`personaplex synth`, and `python -m personaplex.synth`: make a corpus of conversations, or import one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from personaplex.errors import UserError
+
+if TYPE_CHECKING:
+    from personaplex.synth.writer import Model
 
 
 @click.command()
@@ -17,7 +23,9 @@ import click
 )
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Make at least this much sound.")
 @click.option("--count", type=click.IntRange(min=1), help="Or make exactly this many dialogues.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same corpus.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same corpus."
+)
 @click.option(
     "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes; the result is the same."
 )
@@ -31,43 +39,96 @@ import click
 @click.option(
     "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
 )
+@click.option(
+    "--llm",
+    metavar="URL",
+    help="A language model behind this OpenAI-compatible endpoint finds the words; where it errs, the grammar does.",
+)
+@click.option("--llm-model", metavar="NAME", help="Its name there.")
+@click.option(
+    "--llm-key-env",
+    metavar="NAME",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="The environment variable that holds its key.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="Make nothing: import a corpus of stereo sounds and JSON in moshi-finetune's layout.",
+)
 def synth(
-    out: Path, hours: float | None, count: int | None, seed: int, workers: int, split: str, text_only: bool
+    out: Path,
+    hours: float | None,
+    count: int | None,
+    seed: int,
+    workers: int,
+    split: str,
+    text_only: bool,
+    llm: str | None,
+    llm_model: str | None,
+    llm_key_env: str,
+    source: Path | None,
 ) -> None:
     r"""Write two-channel conversations with word times, roles and voice samples.
 
     \b
+    OUT/index.html           what it holds, and twenty dialogues to look at and listen to
     OUT/data.jsonl           one {"path", "duration"} a line, as moshi-finetune reads it
     OUT/audio/000001.flac    24 kHz, left agent, right user
     OUT/audio/000001.json    words and phones with times, turns, role, voice
     OUT/voices/              samples of the agents' voices
     OUT/text.txt             sentences for a tokenizer
     OUT/stats.json           hours, counts, vocabulary
+    OUT/plan.json            what it was begun with
     OUT/scripts.jsonl        with --text-only, and nothing else: role and turns, one script a line
 
     Needs flite and espeak-ng (Debian: apt install flite espeak-ng); festival with festvox-kdlpc16k and
-    festvox-us-slt-hts joins where it is installed. Stopped, it goes on where it was. Example:
+    festvox-us-slt-hts joins where it is installed. Stopped, it goes on where it was. Examples:
 
     \b
     personaplex synth --out corpus --hours 30 --seed 1 --workers 4
+    personaplex synth --out written --hours 30 --llm http://localhost:8000/v1 --llm-model qwen3-32b
+    personaplex synth --out theirs --from their/corpus
     """
-    if (hours is None) == (count is None):
+    if source is None and (hours is None) == (count is None):
         raise click.UsageError("Give either --hours or --count.")
-    if text_only:
-        from personaplex.synth.texts import write_scripts
-
-        if count is None:
-            raise click.UsageError("--text-only takes --count, not --hours.")
-        click.echo(f"{write_scripts(out, seed, split, count, workers)} scripts in {out / 'scripts.jsonl'}")
-        return
-    from personaplex.errors import UserError
-    from personaplex.synth.corpus import Plan, generate
-
+    if source is not None and (hours or count or text_only or llm):
+        raise click.UsageError("--from imports a corpus as it is; it goes with --out and --workers only.")
+    if (llm is None) != (llm_model is None):
+        raise click.UsageError("--llm and --llm-model go together.")
+    if text_only and count is None:
+        raise click.UsageError("--text-only takes --count, not --hours.")
     try:
-        stats = generate(Plan(out, seed, split), hours or 0.0, count or 0, workers)
+        if source is not None:
+            from personaplex.synth.importing import import_corpus
+
+            stats = import_corpus(source, out, workers)
+        elif text_only:
+            from personaplex.synth.texts import write_scripts
+
+            assert count is not None
+            stats = write_scripts(out, seed, split, count, workers, _model(llm, llm_model, llm_key_env))
+        else:
+            from personaplex.synth.corpus import Plan, generate
+
+            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env))
+            stats = generate(plan, hours or 0.0, count or 0, workers)
     except (UserError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(json.dumps(stats, indent=1))
+
+
+def _model(url: str | None, name: str | None, key_env: str) -> Model | None:
+    if url is None or name is None:
+        return None
+    from personaplex.synth.writer import Model, Writer
+
+    model = Model(url, name, key_env)
+    Writer(model)  # an address that is none is said at once
+    return model
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Knows sound only. The agent's channel never passes here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import signal
 
@@ -19,10 +21,33 @@ _PINK = ([0.049922035, -0.095993537, 0.050612699, -0.004408786], [1.0, -2.494956
 _NOISES = {"white": 0.18, "pink": 0.34, "brown": 0.16, "hum": 0.12, "keys": 0.1, "tones": 0.1}
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What was drawn for a recording; None for what there is none of.
+
+    Attributes:
+        level_db: dBFS of the speech.
+        snr_db: of the speech over the noise.
+        noise: its kind, such as `pink`.
+        echo_db: of the agent's echo, relative to the agent.
+        room: whether it reverberates.
+        others: whether somebody talks in the background.
+        line: `clean`, `loud` (too much gain), or `telephone`.
+    """
+
+    level_db: float
+    snr_db: float | None
+    noise: str | None
+    echo_db: float | None
+    room: bool
+    others: bool
+    line: str
+
+
 def user_microphone(
     user: np.ndarray, agent: np.ndarray, rng: np.random.Generator, others: np.ndarray | None = None
-) -> np.ndarray:
-    """The user's channel as recorded.
+) -> tuple[np.ndarray, Conditions]:
+    """The user's channel as recorded, and under what conditions.
 
     Args:
         user: clean speech, float32 `[samples]`, 24 kHz.
@@ -31,21 +56,26 @@ def user_microphone(
         others: people who talk in the background, to somebody else, the same shape; any level.
 
     Returns:
-        float32 `[samples]` within -1..1.
+        float32 `[samples]` within -1..1, and what was drawn.
     """
     level = rng.uniform(*SPEECH_DB)
     out = _level(user, level)
     if others is not None:
         out = out + _far(_level(others, level - rng.uniform(*OTHERS_DB)), rng)
     out = _tone(out, rng)
-    if rng.random() < 0.45:
+    snr = noise = echo_db = None
+    if room := rng.random() < 0.45:
         out = _room(out, rng)
     if rng.random() < 0.3:
-        out = out + _echo(agent, rng)
+        echo, echo_db = _echo(agent, rng)
+        out = out + echo
     if rng.random() > 0.06:  # else digital silence, as from a muted line
-        ratio = SNR_DB[0] + (SNR_DB[1] - SNR_DB[0]) * rng.beta(2.2, 1.6)
-        out = out + _noise(len(out), rng) * _factor(max(level - ratio, -78.0))
-    return np.clip(_line(out, rng), -1, 1).astype(np.float32)
+        snr = SNR_DB[0] + (SNR_DB[1] - SNR_DB[0]) * float(rng.beta(2.2, 1.6))
+        sound, noise = _noise(len(out), rng)
+        out = out + sound * _factor(max(level - snr, -78.0))
+    out, line = _line(out, rng)
+    conditions = Conditions(level, snr, noise, echo_db, room, others is not None, line)
+    return np.clip(out, -1, 1).astype(np.float32), conditions
 
 
 def _factor(decibels: float) -> float:
@@ -94,21 +124,21 @@ def _room(sound: np.ndarray, rng: np.random.Generator, below: tuple[float, float
     return np.asarray(sound + signal.oaconvolve(sound, tail)[: len(sound)])
 
 
-def _echo(agent: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The agent's own voice, late, through a small loudspeaker."""
+def _echo(agent: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """The agent's own voice, late, through a small loudspeaker, and its level relative to the agent in dB."""
     delay = int(rng.uniform(0.04, 0.35) * SAMPLE_RATE)
     echo = np.zeros_like(agent)
-    decibels = ECHO_DB[0] + (ECHO_DB[1] - ECHO_DB[0]) * rng.beta(1.3, 2.5)
+    decibels = ECHO_DB[0] + (ECHO_DB[1] - ECHO_DB[0]) * float(rng.beta(1.3, 2.5))
     echo[delay:] = agent[:-delay] * _factor(decibels)
-    return np.asarray(signal.sosfilt(_butter(1, [200, 4000], "band"), echo))
+    return np.asarray(signal.sosfilt(_butter(1, [200, 4000], "band"), echo)), decibels
 
 
-def _line(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For some: too much gain, or a telephone's band and its 8-bit steps."""
+def _line(sound: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    """For some: too much gain, or a telephone's band and its 8-bit steps; and which (see `Conditions`)."""
     roll = rng.random()
     if roll < 0.05:
         gain = rng.uniform(1.2, 2.5) / max(float(np.abs(sound).max()), 1e-3)
-        return np.clip(sound * gain, -1, 1) * rng.uniform(0.3, 1)
+        return np.clip(sound * gain, -1, 1) * rng.uniform(0.3, 1), "loud"
     if roll < 0.2:
         sound = signal.sosfilt(_butter(3, [300, 3400], "band"), sound)
         if rng.random() < 0.6:
@@ -117,12 +147,13 @@ def _line(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             coarse = np.round(steps * 127) / 127
             slow = np.sign(coarse) * np.expm1(np.abs(coarse) * np.log(256)) / 255
             sound = signal.resample_poly(slow, SAMPLE_RATE // _PHONE_RATE, 1)[: len(sound)]
-    return np.asarray(sound)
+        return np.asarray(sound), "telephone"
+    return sound, "clean"
 
 
-def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of root mean square 1, its level drifting slowly."""
-    kind = rng.choice(list(_NOISES), p=list(_NOISES.values()))
+def _noise(count: int, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    """Noise of root mean square 1, its level drifting slowly, and its kind."""
+    kind = str(rng.choice(list(_NOISES), p=list(_NOISES.values())))
     noise: np.ndarray = rng.standard_normal(count, dtype=np.float32)
     if kind == "pink":
         noise = signal.lfilter(*_PINK, noise)
@@ -139,7 +170,7 @@ def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
         noise = _tones(noise, rng)
     drift = 1 + 0.3 * np.sin(2 * np.pi * rng.uniform(0.03, 0.3) * np.arange(count) / SAMPLE_RATE + rng.uniform(0, 6))
     drifting = noise * drift
-    return np.asarray(drifting / np.sqrt(np.mean(drifting**2)))
+    return np.asarray(drifting / np.sqrt(np.mean(drifting**2))), kind
 
 
 def _keys(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.speech.tts import TTS, Speaker, Utterance, words_of
+from personaplex.synth.interjections import AGENT_BACKCHANNELS, ASIDES, BARGES, USER_BACKCHANNELS
 from personaplex.synth.scripts import Line, Script, lower_first
 from personaplex.synth.words import pick
 
@@ -28,26 +29,6 @@ MURMUR_EVERY = (4.5, 7.5)  # s of a user's story between two backchannels of the
 # Chances, per turn.
 BARGE_IN, BACKCHANNEL, OVERLAP, EARLY_ANSWER, LONG_SILENCE, ASIDE = 0.18, 0.25, 0.05, 0.03, 0.06, 0.03
 _SECONDS_A_WORD = 0.4
-_BARGES = (
-    "Sorry, ",
-    "Wait, ",
-    "Actually, ",
-    "Excuse me, ",
-    "Hold on, ",
-    "Oh, ",
-    "No, ",
-    "Sorry to interrupt, ",
-    "",
-    "",
-    "",
-)
-_USER_BACKCHANNELS = ("Uh huh.", "Okay.", "Right.", "Yeah.", "I see.", "Yes.", "Sure.", "Oh, okay.")
-_AGENT_BACKCHANNELS = ("Uh huh.", "Uh huh.", "Okay.", "I see.", "Yes.", "Right.", "Oh.", "Wow.")
-_ASIDES = (
-    "Honey, dinner is ready.", "Not now, please, I am on the phone.", "Can you close the door?", "Sit down, please.",
-    "Yes, in a minute.", "The keys are on the table.", "Mom, where is my jacket?", "Be quiet, I can not hear.",
-    "Just put it over there.", "Good boy, sit.", "Somebody is at the door.", "I will be right there.",
-)  # fmt: skip
 _FADE = int(0.015 * SAMPLE_RATE)
 # A hesitation may follow a comma or come before a word that opens a clause.
 _BREAK = re.compile(r"(?<=,) (?=\S+ \S)|(?<=\w) (?=(?:and|but|so|because|when|what|how|where|which|if|whether|for) \S)")
@@ -194,7 +175,7 @@ def _gap(rng: np.random.Generator, line: Line) -> float:
 
 def _aside(stage: _Stage, now: float) -> float:
     """The user says something to somebody else, away from the microphone; the agent keeps silent. Returns its end."""
-    said = stage.say("user", pick(stage.rng, _ASIDES))
+    said = stage.say("user", pick(stage.rng, ASIDES))
     end = stage.put("user", now, replace(said, pcm=said.pcm * np.float32(stage.rng.uniform(0.15, 0.5))))
     text = " ".join(word.text for word in said.words)
     stage.turns.append(Turn("user", now, end, text, "aside"))
@@ -206,7 +187,7 @@ def _agent_turn(stage: _Stage, line: Line, start: float) -> float:
     end = stage.put("agent", start, utterance)
     stage.turns.append(Turn("agent", start, end, line.text, line.kind, line.intent, line.fact))
     if end - start > 2.0 and stage.rng.random() < BACKCHANNEL:
-        murmur = stage.say("user", pick(stage.rng, _USER_BACKCHANNELS))
+        murmur = stage.say("user", pick(stage.rng, USER_BACKCHANNELS))
         at = start + stage.rng.uniform(0.3, 0.6) * (end - start)
         if at + murmur.seconds < end - 0.3:
             stage.put("user", at, murmur)
@@ -239,7 +220,7 @@ def _user_turn(stage: _Stage, line: Line, start: float) -> float:
 
 def _murmur(stage: _Stage, at: float) -> None:
     """A backchannel of the agent's."""
-    said = stage.say("agent", pick(stage.rng, _AGENT_BACKCHANNELS))
+    said = stage.say("agent", pick(stage.rng, AGENT_BACKCHANNELS))
     end = stage.put("agent", at, said)
     stage.turns.append(Turn("agent", at, end, " ".join(word.text for word in said.words), "backchannel"))
 
@@ -289,7 +270,7 @@ def _barge(stage: _Stage, line: Line, at: float) -> float:
     agent_turn.end = start + cut
     agent_turn.text = " ".join([w for w in agent_turn.text.split() if words_of(w)][: len(heard)])
     agent_turn.kind = "cut"
-    prefix = pick(stage.rng, _BARGES)
+    prefix = pick(stage.rng, BARGES)
     text = prefix + lower_first(line.text) if prefix else line.text
     return _user_turn(stage, replace(line, text=text, kind="interruption"), at)
 

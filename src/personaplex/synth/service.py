@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from personaplex.synth import policies
-from personaplex.synth.businesses import BUSINESSES, OF_SPLIT
-from personaplex.synth.facts import draw_topics, labor_topic, price_topic
+from personaplex.synth.businesses import OF_SPLIT
+from personaplex.synth.facts import draw_topics
 from personaplex.synth.scripts import (
     GOODBYE,
     GREETS_FIRST,
@@ -20,7 +20,6 @@ from personaplex.synth.scripts import (
     Line,
     Script,
     Topic,
-    ask,
     exchange,
 )
 from personaplex.synth.words import COLORS, DAYS, company, first_name, person, pick
@@ -221,13 +220,3 @@ def _booking(rng: np.random.Generator, split: str, role: str, archetype: str) ->
               fact=color),
     )  # fmt: skip
     return pick(rng, topics if archetype == "shop" else topics[:2])
-
-
-def example(rng: np.random.Generator, split: str) -> tuple[str, Line]:
-    """A role and one spoken question with a story before it, for the documentation."""
-    business = next(b for b in BUSINESSES if b.trade == "appliance repair company")
-    firm = company(rng, split, business.suffixes)
-    name = person(rng, split)
-    topics = [price_topic(rng, split, business, *business.items[0]), labor_topic(rng, split, "", business.trade)]
-    role = _role(rng, firm, business.trade, name, topics, False)
-    return role, ask(rng, topics[0], "my dishwasher broke last week", True, split)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ import numpy as np
 from personaplex.speech.tts import words_of
 from personaplex.synth.scenarios import draw_script
 from personaplex.synth.scripts import Script
+from personaplex.synth.workers import workers
+from personaplex.synth.writer import Model, Writer, Written
 
 _CHUNK = 500  # scripts, per job
 
@@ -34,23 +36,52 @@ def as_text(script: Script) -> dict[str, object]:
     return {"scenario": script.scenario, "role": script.role, "agent_first": script.agent_first, "turns": turns}
 
 
-def _chunk(seed: int, split: str, count: int, start: int) -> str:
-    drawn = (draw_script(np.random.default_rng([seed, index, split == "test", 1]), split)
-             for index in range(start, min(start + _CHUNK, count)))  # fmt: skip
-    return "".join(json.dumps(as_text(script)) + "\n" for script in drawn)
+def _chunk(
+    seed: int, split: str, count: int, model: Model | None, start: int
+) -> tuple[str, Counter[str], Counter[str]]:
+    """Lines, who wrote them, and why what a model wrote was refused."""
+    writer = None if model is None else Writer(model)
+    text: list[str] = []
+    by: Counter[str] = Counter()
+    refusals: Counter[str] = Counter()
+    for index in range(start, min(start + _CHUNK, count)):
+        script = draw_script(np.random.default_rng([seed, index, split == "test", 1]), split)
+        written = Written(script, "grammar") if writer is None else writer.write(script)
+        text.append(json.dumps(as_text(written.script)) + "\n")
+        by[written.by] += 1
+        refusals.update([written.refused] if written.refused else [])
+    return "".join(text), by, refusals
 
 
-def write_scripts(folder: Path, seed: int, split: str, count: int, workers: int = 1) -> int:
-    """Write `count` scripts to `folder/scripts.jsonl`, the same whatever the number of `workers`; returns the count."""
+def write_scripts(
+    folder: Path, seed: int, split: str, count: int, jobs: int = 1, model: Model | None = None
+) -> dict[str, object]:
+    """Write `count` scripts to `folder/scripts.jsonl`, the same whatever the number of `jobs`.
+
+    Args:
+        folder: made if absent.
+        seed: all chance comes from it and from a script's index.
+        split: `train` or `test`.
+        count: of scripts.
+        jobs: processes.
+        model: which language model finds the words; None for the grammar alone.
+
+    Returns:
+        How many, who wrote them, and why a model's were not taken.
+
+    Raises:
+        UserError: when the model is gone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".scripts.jsonl"
-    job = functools.partial(_chunk, seed, split, count)
+    job = functools.partial(_chunk, seed, split, count, model)
     starts = range(0, count, _CHUNK)
-    with partial.open("w") as file:
-        if workers == 1:
-            file.writelines(map(job, starts))
-        else:
-            with multiprocessing.get_context("spawn").Pool(workers) as pool:
-                file.writelines(pool.imap(job, starts))
+    writers: Counter[str] = Counter()
+    refusals: Counter[str] = Counter()
+    with partial.open("w") as file, workers(jobs) as pool:
+        for text, by, why in pool.in_order(job, starts):
+            file.write(text)
+            writers.update(by)
+            refusals.update(why)
     partial.replace(folder / "scripts.jsonl")
-    return count
+    return {"scripts": count, "writers": dict(writers), "refusals": dict(refusals)}

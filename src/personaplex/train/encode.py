@@ -57,7 +57,7 @@ def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = N
         batch: dialogues encoded together.
 
     Raises:
-        UserError: when the corpus has no manifest.
+        UserError: when the corpus has no manifest, or its dialogues no role or voice sample.
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
@@ -75,12 +75,12 @@ def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = N
     offset = 0
     with (out / "codes.i16.partial").open("wb") as file:
         for group in _groups(items, batch):
+            metas = [_meta(corpus, item["path"]) for item in group]
             sounds = [read_pcm16(corpus / item["path"]) for item in group]
             agent = encode_sounds(codec, [np.ascontiguousarray(sound[:, 0]) for sound in sounds])
             user = encode_sounds(codec, [np.ascontiguousarray(sound[:, 1]) for sound in sounds])
-            for item, mine, theirs in zip(group, agent, user, strict=True):
+            for meta, mine, theirs in zip(metas, agent, user, strict=True):
                 file.write(np.ascontiguousarray(np.concatenate([mine, theirs]).T).tobytes())
-                meta = json.loads((corpus / item["path"]).with_suffix(".json").read_text())
                 voices.setdefault(meta["voice_prompt"], [])
                 dialogues.append(_entry(meta, offset, mine.shape[1]))
                 offset += mine.shape[1]
@@ -102,6 +102,17 @@ def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = N
         "dialogues": dialogues,
     }
     (out / "index.json").write_text(json.dumps(index))
+
+
+def _meta(corpus: Path, name: str) -> dict[str, Any]:
+    path = (corpus / name).with_suffix(".json")
+    meta: dict[str, Any] = json.loads(path.read_text())
+    if "voice_prompt" not in meta or "role" not in meta:
+        raise UserError(
+            f"{path} names no role or no voice sample; import a corpus of another's making first: "
+            f"personaplex synth --from {corpus} --out DIR"
+        )
+    return meta
 
 
 def _entry(meta: dict[str, Any], start: int, frames: int) -> dict[str, Any]:
