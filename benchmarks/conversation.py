@@ -43,7 +43,7 @@ class Result:
         name: the dialogue.
         user_seconds: the user's speaking time, backchannels aside.
         silent_seconds: how much of it the agent was silent.
-        turns: the user's turns, backchannels aside.
+        turns: the user's turns, without backchannels and words to somebody else.
         latencies: seconds from a turn's end to the answer's beginning, for those answered in time.
         text: the agent's text stream.
         heard: what the recogniser made of its sound.
@@ -86,8 +86,10 @@ def overlap(spans: Sequence[Span], others: Sequence[Span]) -> float:
     return sum(max(0.0, min(end, e) - max(start, s)) for start, end in spans for s, e in others)
 
 
-def measure(name: str, agent: np.ndarray, turns: Sequence[Span], recogniser: Pocketsphinx, text: str) -> Result:
-    """Measure an agent's sound against the user's turns."""
+def measure(
+    name: str, agent: np.ndarray, turns: Sequence[Span], asides: Sequence[Span], recogniser: Pocketsphinx, text: str
+) -> Result:
+    """Measure an agent's sound against the user's turns, and what the user says to somebody else (`asides`)."""
     speech = speech_segments(agent)
     latencies = []
     for index, (_, end) in enumerate(turns):
@@ -95,9 +97,10 @@ def measure(name: str, agent: np.ndarray, turns: Sequence[Span], recogniser: Poc
         begun = [start - end for start, _ in speech if end - EARLY <= start <= limit]
         if begun:
             latencies.append(max(0.0, begun[0]))
-    total = sum(end - start for start, end in turns)
+    spoken = [*turns, *asides]
+    total = sum(end - start for start, end in spoken)
     heard = recogniser.text(agent) if speech else ""
-    return Result(name, total, total - overlap(turns, speech), len(turns), latencies, text, heard)
+    return Result(name, total, total - overlap(spoken, speech), len(turns), latencies, text, heard)
 
 
 def accuracy(reference: Sequence[str], heard: Sequence[str]) -> float:
@@ -163,14 +166,15 @@ def main() -> None:
     model = load_model(arguments.model)
     sampling = Sampling(temp_text=arguments.temp_text, temp_audio=arguments.temp_audio, greedy=arguments.greedy)
     recogniser = domain_recogniser()
-    names, inputs, personas, turns, originals = [], [], [], [], []
+    names, inputs, personas, turns, asides, originals = [], [], [], [], [], []
     if arguments.data:
         for name, sound, meta in test_dialogues(arguments.data, arguments.count):
             names.append(name)
             inputs.append(sound[:, 1].astype(np.float32) / 32768)
             personas.append(Persona(meta["role"], model.voices.load(meta["voice"], model)))
             user = [t for t in meta["turns"] if t["who"] == "user" and t["kind"] != "backchannel"]
-            turns.append([(turn["start"], turn["end"]) for turn in user])
+            turns.append([(turn["start"], turn["end"]) for turn in user if turn["kind"] != "aside"])
+            asides.append([(turn["start"], turn["end"]) for turn in user if turn["kind"] == "aside"])
             words = " ".join(word for word, _, who in meta["alignments"] if who == "SPEAKER_MAIN")
             originals.append((words, sound[:, 0].astype(np.float32) / 32768))
     for path in arguments.recording:
@@ -180,11 +184,12 @@ def main() -> None:
         role = arguments.role.read_text() if arguments.role else ""
         personas.append(Persona(role, model.voices.load(arguments.voice, model)))
         turns.append(speech_segments(pcm, min_silence=1.0))
+        asides.append([])
         originals.append(("", np.zeros(0, np.float32)))
     outputs = converse(model, inputs, personas, sampling, arguments.seed, arguments.batch)
     results = []
     for at, (sound, text) in enumerate(outputs):
-        result = measure(names[at], sound, turns[at], recogniser, text)
+        result = measure(names[at], sound, turns[at], asides[at], recogniser, text)
         words, original = originals[at]
         if words:
             result.spoken, result.spoken_heard = words, recogniser.text(original)

@@ -247,6 +247,49 @@ def test_a_model_with_a_larger_delay_starts_late_with_silence(tmp_path):
     assert np.array_equal(tokens(outputs[1:])[:, layout.user].T, codes[:, :7])
 
 
+@pytest.mark.parametrize("delay", [1, 2])
+def test_the_alternatives_are_those_of_the_frames_text_and_change_nothing(model, tmp_path, delay):
+    if delay > 1:
+        model = tiny_model(tmp_path, delays=(0, *(0, *[delay] * 7) * 2))
+    engine, persona = Engine(model, capacity=2), a_persona(model)
+    greedy = Sampling(greedy=True)
+    plain, asked = (
+        run(engine.open(persona, greedy, seed=1, alternatives=number), engine, noise(6)) for number in (0, 3)
+    )
+    assert same(plain, asked) and not any(output.alternatives for output in plain)
+    late = asked[0].index * -1
+    assert not any(output.alternatives for output in asked[:late])
+    for output in asked[late:]:
+        ids, chances = zip(*output.alternatives, strict=True)
+        assert ids[0] == output.tokens[0] and len(set(ids)) == 3
+        assert 1 > chances[0] >= chances[1] >= chances[2] > 0 and sum(chances) <= 1
+
+
+@pytest.mark.parametrize("part", ["take", "draw", "give"])
+def test_what_breaks_in_one_conversation_breaks_that_one(model, monkeypatch, part):
+    engine = Engine(model, capacity=2)
+    alone = run(engine.open(None, seed=1), engine, noise(5))
+    engine.conversations[0].close()
+    good, bad = engine.open(None, seed=1), engine.open(None, seed=666)
+    plain = getattr(type(bad), part)
+
+    def sick(self, *args):
+        if self.seed == 666 and self.ticks == 2:
+            raise RuntimeError("sick")
+        return plain(self, *args)
+
+    monkeypatch.setattr(type(bad), part, sick)
+    bad.push(noise(4, seed=2))
+    assert same(run(good, engine, noise(5)), alone)
+    assert len(bad.pull()) == 2 and bad.backlog == 0
+    with pytest.raises(RuntimeError, match="sick"):
+        bad.pull()
+    with pytest.raises(RuntimeError, match="sick"):
+        bad.push(noise(1))
+    bad.close()
+    assert engine.free == 1
+
+
 def test_samples_that_are_no_numbers_count_as_silence(model):
     engine, persona = Engine(model, capacity=2), a_persona(model)
     broken, quiet = noise(3), noise(3)

@@ -93,14 +93,14 @@ def test_metrics(model):
         with pytest.raises(Exception, match="503"):
             served.talk()
         text = httpx.get(f"{served.url}/metrics").text
-    found = {
-        sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples
-    }  # fmt: skip
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    found = {sample.name: sample.value for sample in samples}
     assert found["personaplex_sessions"] == 1 and found["personaplex_sessions_begun_total"] == 1
     assert found["personaplex_dropped_frames_total"] == 25 and found["personaplex_refused_total"] == 1
     assert found["personaplex_tick_seconds_count"] >= 1 and found["personaplex_frames_total"] >= 1
     assert found["personaplex_ready_seconds_count"] == 1
-    assert 'model="tiny"' in text
+    assert {"personaplex_late_frames_total", "personaplex_faults_total"} <= found.keys()  # 0 is told as well
+    assert all(sample.labels["model"] == "tiny" for sample in samples)
 
 
 def test_a_log_line_is_json_with_its_session():

@@ -19,7 +19,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
         "HOURS": "0.02",
         "CODEC_STEPS": "3",
         "LM_STEPS": "2",
-        "CALM_STEPS": "1",
+        "SCRIPTS": "200",
         "PRESET": "tiny",
     }
     path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"

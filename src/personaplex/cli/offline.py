@@ -28,6 +28,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--text-prompt", help="The role, in plain words.  [default: a friendly teacher]")
 @click.option("--model", "model_name", default="nano", show_default=True, help="A model's name, directory or hub id.")
 @click.option("--device", help="Such as cpu or cuda.  [default: an accelerator if there is one]")
+@click.option("--cpu-offload", is_flag=True, help="Leave in main memory what does not fit on the GPU; slow.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed and input give the same tokens.")
 @click.option("--greedy", is_flag=True, help="Always the likeliest token.")
 @click.option("--temp-audio", type=click.FloatRange(0, min_open=True), default=0.8, show_default=True)
@@ -46,6 +47,7 @@ def offline(
     text_prompt: str | None,
     model_name: str,
     device: str | None,
+    cpu_offload: bool,
     seed: int | None,
     greedy: bool,
     temp_audio: float,
@@ -60,8 +62,7 @@ def offline(
     import torch
     from tqdm import tqdm
 
-    from personaplex.checkpoints.model import load_model
-    from personaplex.cli.device import choose_device
+    from personaplex.cli.device import choose_device, load_on
     from personaplex.engine import Engine
     from personaplex.lm.sampling import Sampling
     from personaplex.offline import plan, run
@@ -71,12 +72,13 @@ def offline(
     sampling = Sampling(temp_audio, topk_audio, temp_text, topk_text, greedy)
     if threads is not None or stats:
         torch.set_num_threads(threads or 1)
-    model = load_model(model_name, device=choose_device(device))
+    rows = min(batch_size, len(jobs))
+    model = load_on(model_name, choose_device(device), rows, cpu_offload)
     persona = choose_persona(model, voice_prompt, text_prompt)
     if persona and persona.voice and persona.voice.note:
         click.echo(persona.voice.note, err=True)
     seed = secrets.randbits(32) if seed is None else seed
-    engine = Engine(model, min(batch_size, len(jobs)), exact_times=stats)
+    engine = Engine(model, rows, exact_times=stats)
     with tqdm(total=sum(lengths), unit="frame", desc="offline", disable=None) as bar:
         run(engine, model, jobs, persona, sampling, seed, bar.update)
     if stats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import webbrowser
 from pathlib import Path
 
@@ -18,12 +19,14 @@ _PATH = click.Path(path_type=Path)
 @click.command()
 @click.option("--model", default="nano", show_default=True, help="A model's name, its directory, or a hub id.")
 @click.option("--device", help="Such as cpu or cuda.  [default: an accelerator if there is one]")
+@click.option("--cpu-offload", is_flag=True, help="Leave in main memory what does not fit on the GPU; slow.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
 @click.option("--port", default=8998, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
 @click.option(
     "--ssl", "ssl_dir", type=_PATH, metavar="DIR", help="HTTPS with DIR's cert.pem and key.pem, made if absent."
 )
 @click.option("--keys", type=_PATH, metavar="FILE", help="API keys, one a line.  [default: $PERSONAPLEX_API_KEYS]")
+@click.option("--new-key", type=_PATH, metavar="FILE", help="As --keys; where there is no FILE, make it with one key.")
 @click.option("--insecure", is_flag=True, help="Let anybody who reaches it use a server beyond this machine.")
 @click.option("--allow-origin", "origins", multiple=True, metavar="URL", help="A web page elsewhere that may use it.")
 @click.option("--max-sessions", default=1, show_default=True, type=click.IntRange(1, 1024), help="At a time.")
@@ -42,10 +45,12 @@ _PATH = click.Path(path_type=Path)
 def serve(
     model: str,
     device: str | None,
+    cpu_offload: bool,
     host: str,
     port: int,
     ssl_dir: Path | None,
     keys: Path | None,
+    new_key: Path | None,
     insecure: bool,
     origins: tuple[str, ...],
     max_sessions: int,
@@ -63,11 +68,10 @@ def serve(
     open_page: bool,
 ) -> None:
     """Talk with a persona in the browser, or from clients of Moshi's, OpenAI's Realtime API or Twilio's."""
-    from personaplex.checkpoints import load_model
-    from personaplex.cli.device import choose_device
+    from personaplex.cli.device import choose_device, load_on
     from personaplex.serve import logs
     from personaplex.serve.guard import LOOPBACK, Guard
-    from personaplex.serve.keys import VARIABLE, load_keys
+    from personaplex.serve.keys import VARIABLE, load_keys, make_keys
     from personaplex.serve.limits import Limits
     from personaplex.serve.names import data_home
     from personaplex.serve.run import address_of, bind, run
@@ -78,17 +82,25 @@ def serve(
     logs.set_up(log_json)
     if retention_days is not None and record is None:
         raise UserError("--retention-days is about recordings; say where those are to be with --record.")
-    loaded = load_keys(keys)
-    if host not in LOOPBACK and not loaded and not insecure:
+    if keys and new_key:
+        raise UserError("--keys and --new-key both name the file of keys; give one of them.")
+    loaded = load_keys(keys) if new_key is None else None
+    if host not in LOOPBACK and loaded is not None and not loaded and not insecure:
         raise UserError(
             f"Anybody who reaches {host} could use this server: give keys with --keys or {VARIABLE}, or say --insecure."
         )
     certificate = find_certificate(ssl_dir, [host]) if ssl_dir else None
     sock = bind(host, port)
     address = address_of(sock, certificate)
+    if new_key is not None:
+        made = make_keys(new_key)
+        loaded = load_keys(new_key)
+        if made is not None:  # said this once and never again
+            click.echo(f"A new key is in {new_key}. The address with it: {address}/?key={made}")
     click.echo(f"Loading {model} …")
+    begin = time.monotonic()
     service = Service(
-        load_model(model, device=choose_device(device)),
+        load_on(model, choose_device(device), max_sessions, cpu_offload),
         max_sessions,
         queue=queue,
         limits=Limits(idle=idle, longest=max_minutes and 60 * max_minutes, drain=drain),
@@ -102,6 +114,7 @@ def serve(
     )
 
     def ready() -> None:
+        service.metrics.started(time.monotonic() - begin)
         click.echo(f"{service.name} is ready. Open {address} and talk; headphones help. Ctrl-C ends it.")
         if loaded:
             click.echo("It asks for a key: append ?key=… to the address.")

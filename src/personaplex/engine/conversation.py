@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from personaplex.engine.alternatives import Alternatives
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, Layout
 from personaplex.lm.sampling import Sampling
@@ -62,6 +63,8 @@ class Output:
         trace: where its tick's time went.
         heard: the piece of the user's words that was recognised in it, a space before a new word; "" for none, and
             always where the model has no stream for them.
+        alternatives: the likeliest text tokens of this frame and their probabilities, as many as `Engine.open` was
+            asked for; the one that was chosen need not be among them.
     """
 
     index: int
@@ -70,6 +73,7 @@ class Output:
     tokens: np.ndarray
     trace: Trace
     heard: str = ""
+    alternatives: Alternatives = ()
 
 
 class PieceText:
@@ -106,6 +110,7 @@ class Conversation:
         seed: of its own random numbers; with the same inputs it gives the same tokens.
         late: frames by which the output comes later than the input that it belongs to: 0 unless the model has a delay
             of more than one frame. The first `late` outputs are silent and belong to no frame.
+        alternatives: how many text tokens each output tells that could have been chosen.
     """
 
     def __init__(
@@ -118,9 +123,13 @@ class Conversation:
         text: PieceText,
         heard: PieceText | None,
         close: Callable[[Conversation], None],
+        alternatives: int = 0,
     ):
         self.row, self.sampling, self.seed, self.late = row, sampling, seed, late
+        self.alternatives = alternatives
         self.closed = False
+        self._failure: Exception | None = None
+        self._considered: deque[Alternatives] = deque()
         self._generator = torch.Generator().manual_seed(seed)
         self._agent_streams = streams
         self._text, self._heard = text, heard
@@ -142,9 +151,12 @@ class Conversation:
         Raises:
             UserError: when the conversation is closed.
             ValueError: when it is not one channel.
+            Exception: what broke this conversation in a tick.
         """
         if self.closed:
             raise UserError("The conversation is closed.")
+        if self._failure is not None:
+            raise self._failure
         pcm = np.asarray(pcm, dtype=np.float32)
         if pcm.ndim != 1:
             raise ValueError(f"sound must be one channel, [n]; got {list(pcm.shape)}")
@@ -155,9 +167,15 @@ class Conversation:
             self._rest = joined[whole:]
 
     def pull(self) -> list[Output]:
-        """Take the frames that are ready, in order; they can also be taken after the end."""
+        """Take the frames that are ready, in order; they can also be taken after the end.
+
+        Raises:
+            Exception: what broke this conversation in a tick, once the frames before that have been taken.
+        """
         with self._lock:
             ready, self._outputs = self._outputs, []
+        if self._failure is not None and not ready:
+            raise self._failure
         return ready
 
     def close(self) -> None:
@@ -174,11 +192,23 @@ class Conversation:
         """The next whole frame of input, `[1920]` (the engine's part)."""
         return self._frames.popleft()
 
+    def fail(self, error: Exception) -> None:
+        """Take no part in any tick from now on; `pull` and `push` raise the error (the engine's part)."""
+        with self._lock:
+            self._failure = error
+            self._frames.clear()
+
+    def consider(self, alternatives: Alternatives) -> None:
+        """Remember between what the text of the next column was chosen (the engine's part)."""
+        self._considered.append(alternatives[: self.alternatives])
+
     def give(self, pcm: np.ndarray, tokens: np.ndarray, trace: Trace) -> None:
         """Put a frame of output where `pull` finds it (the engine's part)."""
         text = self._text.push(int(tokens[0]))
         heard = "" if self._heard is None else self._heard.push(int(tokens[-1]))
-        output = Output(self.ticks - self.late, pcm, text, tokens, trace, heard)
+        # A text is chosen with the column before its own, and comes out when the last code of its frame does.
+        considered = self._considered.popleft() if self.alternatives and self.ticks >= self.late else ()
+        output = Output(self.ticks - self.late, pcm, text, tokens, trace, heard, considered)
         self.ticks += 1
         with self._lock:
             self._outputs.append(output)

@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from personaplex.engine.alternatives import Watched
 from personaplex.engine.conversation import Conversation, Detokenizer, PieceText, Trace
 from personaplex.engine.prefixes import PrefixCache
-from personaplex.engine.stepper import Prefix, Stepper, prefill
+from personaplex.engine.stepper import Choice, Prefix, Stepper, prefill
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
 from personaplex.lm.sampling import Chooser, Sampling
@@ -81,8 +82,9 @@ class Engine:
     """Steps up to `capacity` conversations together.
 
     A conversation may begin and end at any tick. Its tokens depend on its own input and seed alone; `rows`, to which
-    the capacity is padded, decides the arithmetic, not how many of them are taken. Everything here belongs to one
-    thread, which may be any.
+    the capacity is padded, decides the arithmetic, not how many of them are taken. What goes wrong in the part of a
+    tick that is one conversation's own ends that one: its `pull` raises it. Everything here belongs to one thread,
+    which may be any.
 
     Args:
         model: the model that all of them talk with.
@@ -132,7 +134,11 @@ class Engine:
         return self.prefixes.get(prompt.digest, lambda: self._timed_prefill(prompt))
 
     def open(
-        self, persona: Persona | None = None, sampling: Sampling | None = None, seed: int | None = None
+        self,
+        persona: Persona | None = None,
+        sampling: Sampling | None = None,
+        seed: int | None = None,
+        alternatives: int = 0,
     ) -> Conversation:
         """Begin a conversation.
 
@@ -140,6 +146,7 @@ class Engine:
             persona: who the agent is; None for a model without personas.
             sampling: how tokens are chosen; None for the published settings.
             seed: of its random numbers, 0 to 2**63 - 1; None for one drawn now, which the conversation tells.
+            alternatives: how many of the likeliest text tokens each output shall tell; 0 costs nothing.
 
         Raises:
             EngineFull: when all rows are taken.
@@ -160,9 +167,13 @@ class Engine:
             text=PieceText(self.model.tokenizer, self.layout),
             heard=PieceText(self.model.tokenizer, self.layout) if self.layout.heard else None,
             close=self._leave,
+            alternatives=alternatives,
         )
         luck = conversation.draw()[None].to(self.device)
-        self._stepper.begin(row, prefix, luck, Chooser([sampling], self.device))
+        choice = self._watched(Chooser([sampling], self.device), alternatives)
+        self._stepper.begin(row, prefix, luck, choice)
+        if isinstance(choice, Watched):
+            conversation.consider(choice.rows()[0])
         only = torch.tensor([row], device=self._sound.device)
         with torch.inference_mode():
             self._encoder.reset(only)
@@ -178,19 +189,13 @@ class Engine:
         Returns:
             How many took part.
         """
-        ready = [conversation for conversation in self.conversations if conversation.backlog]
+        ready, sound, luck = self._take()
         if not ready:
             return 0
-        rows = [conversation.row for conversation in ready]
-        sound = np.zeros((self.rows, 1, FRAME_SAMPLES), dtype=np.float32)
-        luck = torch.zeros(self.rows, 1 + self.layout.codebooks)
-        for conversation in ready:
-            sound[conversation.row, 0] = conversation.take()
-            luck[conversation.row] = conversation.draw()
         active = None
         if len(ready) < self.rows:
             active = torch.zeros(self.rows, dtype=torch.bool)
-            active[rows] = True
+            active[[conversation.row for conversation in ready]] = True
             active = active.to(self.device)
         codec = self.model.codec
         times = [self._clock()]
@@ -211,11 +216,34 @@ class Engine:
         self._give(ready, pcm, tokens, times)
         return len(ready)
 
+    def _take(self) -> tuple[list[Conversation], np.ndarray, torch.Tensor]:
+        """Who takes part, their sound `[rows, 1, 1920]` and their luck `[rows, 1 + K]`."""
+        ready = []
+        sound = np.zeros((self.rows, 1, FRAME_SAMPLES), dtype=np.float32)
+        luck = torch.zeros(self.rows, 1 + self.layout.codebooks)
+        for conversation in self.conversations:
+            if conversation.backlog:
+                try:
+                    sound[conversation.row, 0] = conversation.take()
+                    luck[conversation.row] = conversation.draw()
+                except Exception as error:  # its owner is told by `pull`
+                    conversation.fail(error)
+                else:
+                    ready.append(conversation)
+        return ready, sound, luck
+
     def _give(self, ready: Sequence[Conversation], pcm: np.ndarray, tokens: np.ndarray, times: Sequence[float]) -> None:
         encode, think, decode = (after - before for before, after in zip(times, times[1:], strict=False))
         trace = Trace(1e3 * encode, 1e3 * think, 1e3 * decode, len(ready), self.rows)
+        considered = self._chooser.rows() if isinstance(self._chooser, Watched) else None
         for conversation in ready:
-            conversation.give(pcm[conversation.row].copy(), tokens[conversation.row].copy(), trace)
+            row = conversation.row
+            try:
+                if considered is not None:
+                    conversation.consider(considered[row])
+                conversation.give(pcm[row].copy(), tokens[row].copy(), trace)
+            except Exception as error:  # its owner is told by `pull`
+                conversation.fail(error)
         totals = self.totals
         totals.frames += len(ready)
         totals.ticks += 1
@@ -237,7 +265,11 @@ class Engine:
     def _choose_anew(self) -> None:
         # Rows that nobody is in are greedy: then a batch of greedy conversations draws no distributions at all.
         empty = Sampling(greedy=True)
-        self._chooser = Chooser([row.sampling if row else empty for row in self._rows], self.device)
+        chooser = Chooser([row.sampling if row else empty for row in self._rows], self.device)
+        self._chooser = self._watched(chooser, max(row.alternatives if row else 0 for row in self._rows))
+
+    def _watched(self, choice: Choice, alternatives: int) -> Choice:
+        return Watched(choice, alternatives) if alternatives else choice
 
     def _clock(self) -> float:
         if self._exact_times:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -86,6 +87,27 @@ def load_keys(path: Path | None = None, environment: Mapping[str, str] = os.envi
     if not keys:
         raise UserError(f"There is no key in {path}; write one a line, such as `openssl rand -hex 24` makes.")
     return keys
+
+
+def make_keys(path: Path) -> str | None:
+    """Write a file with one new key, for its owner's eyes alone, unless there is a file already.
+
+    Returns:
+        The key; None where there was a file, which is left as it is.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    key = secrets.token_hex(24)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(f"{key} name=first\n")
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.is_file():
+            return None
+        raise UserError(f"No key can be written to {path} ({error.strerror}); name another file.") from error
+    return key
 
 
 def carried_key(headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Iterable[str] = ()) -> str | None:

@@ -43,10 +43,18 @@ class Metrics:
         self._ready = histogram("ready_seconds", "From the request to a persona in place.", WAITS)
         self._tick = histogram("tick_seconds", "One step of the engine, all conversations.", TICKS)
         self._answer = histogram("answer_seconds", "From a frame of the user's to the agent's.", TICKS)
+        self._start = gauge("startup_seconds", "From the beginning of loading to the first place that is free.")
         self._frames = counter("frames", "Frames answered.")
         self._late = counter("late_frames", "Frames answered later than one frame's length.")
         self._dropped = counter("dropped_frames", "Frames of input thrown away.")
         self._faults = counter("faults", "Faults of ours that ended a conversation.")
+
+        for always in (self._ready, self._tick, self._answer, self._frames, self._late, self._dropped, self._faults):
+            always.labels(model)  # there from the beginning: a rate needs the zero before the first
+
+    def started(self, seconds: float) -> None:
+        """The server is ready, so long after it began to load its model."""
+        self._start.labels(self._model).set(seconds)
 
     def ticked(self, seconds: float) -> None:
         """The engine made a step."""
