@@ -97,7 +97,7 @@ class Given:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def bench() -> None:
-    r"""Measure how well a system listens, yields, speaks and keeps its role.
+    """Measure how well a system listens, yields, speaks and keeps its role.
 
     The same figures for every system: a model, a folder of output files, or a control that is bad in a known way.
 
@@ -117,7 +117,7 @@ def bench() -> None:
 @_with(_SYSTEMS)
 @_with(_RUN)
 def duplex(data: Path, gt_distribution: Path | None, **options: Any) -> None:
-    r"""Full-Duplex-Bench: pauses, turns, backchannels, interruptions, overlaps.
+    """Full-Duplex-Bench: pauses, turns, backchannels, interruptions, overlaps.
 
     Its own folder layout is read; scoring follows the published code. With --outputs, DIR/{task}/{ID}/ holds output.wav
     or output.json, which is taken as the transcript.
@@ -139,7 +139,7 @@ def duplex(data: Path, gt_distribution: Path | None, **options: Any) -> None:
 @_with(_SYSTEMS)
 @_with(_RUN)
 def service(data: Path | None, count: int | None, **options: Any) -> None:
-    r"""Does an agent know its role, keep to it, and put mistakes right?
+    """Does an agent know its role, keep to it, and put mistakes right?
 
     Service-Duplex-Bench rebuilt: 50 roles, 7 questions each. Without --data they are spoken by flite and espeak-ng into
     OUT/data/service.
@@ -165,7 +165,7 @@ def service(data: Path | None, count: int | None, **options: Any) -> None:
 @_with(_SYSTEMS)
 @_with(_RUN)
 def voice(data: Path | None, count: int, **options: Any) -> None:
-    r"""Does the output sound like the voice sample?
+    """Does the output sound like the voice sample?
 
     Cosine of speaker embeddings, beside other voices (chance) and the codec's own copy of the sample (ceiling). Without
     --data the samples are spoken by flite and espeak-ng into OUT/data/voice.
@@ -191,7 +191,7 @@ def voice(data: Path | None, count: int, **options: Any) -> None:
 @_with(_SYSTEMS)
 @_with(_RUN)
 def everything(mini: bool, data: Path | None, gt_distribution: Path | None, **options: Any) -> None:
-    r"""All benchmarks, for one system or several side by side.
+    """All benchmarks, for one system or several side by side.
 
     Without --model, --outputs or --systems it measures nano; name controls beside it to see what a figure is worth.
 
@@ -217,7 +217,7 @@ def everything(mini: bool, data: Path | None, gt_distribution: Path | None, **op
 @click.option("--anew", is_flag=True, help="Speak it anew, with flite and espeak-ng.")
 @click.option("--seed", type=click.IntRange(0), help="Of --anew.  [default: the packed set's]")
 def mini(out: Path, anew: bool, seed: int | None) -> None:
-    r"""Write the mini set: every task of every benchmark in twelve minutes of sound.
+    """Write the mini set: every task of every benchmark in twelve minutes of sound.
 
     \b
     personaplex bench mini --out mini

@@ -58,7 +58,13 @@ def offline(
     threads: int | None,
     stats: bool,
 ) -> None:
-    """Play recorded speech to a persona and write what it says, exactly as long as the recording."""
+    """Play recorded speech to a persona and write what it says, exactly as long as the recording.
+
+    \b
+    personaplex offline --input-wav question.wav --output-wav answer.wav --output-text answer.json
+    personaplex offline --input-wav q.wav --voice-prompt my_voice.wav --text-prompt "You are ..." --output-wav a.wav
+    personaplex offline --input-wav questions/ --output-wav answers/ --batch-size 4 --stats
+    """
     import torch
     from tqdm import tqdm
 

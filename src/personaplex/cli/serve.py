@@ -67,7 +67,13 @@ def serve(
     log_json: bool,
     open_page: bool,
 ) -> None:
-    """Talk with a persona in the browser, or from clients of Moshi's, OpenAI's Realtime API or Twilio's."""
+    """Talk with a persona in the browser, or from clients of Moshi's, OpenAI's Realtime API or Twilio's.
+
+    \b
+    personaplex serve --open                                     the bundled model, and the page in a browser
+    personaplex serve --max-sessions 4 --queue 8                 several at once, and some who wait
+    personaplex serve --host 0.0.0.0 --ssl certs --keys keys.txt for other machines
+    """
     from personaplex.cli.device import choose_device, load_on
     from personaplex.serve import logs
     from personaplex.serve.guard import LOOPBACK, Guard

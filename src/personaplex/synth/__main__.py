@@ -72,7 +72,7 @@ def synth(
     llm_key_env: str,
     source: Path | None,
 ) -> None:
-    r"""Write two-channel conversations with word times, roles and voice samples.
+    """Write two-channel conversations with word times, roles and voice samples.
 
     \b
     OUT/index.html           what it holds, and twenty dialogues to look at and listen to
