@@ -12,6 +12,7 @@ import types
 import numpy as np
 import pytest
 
+from personaplex.frames import FRAME_SECONDS
 from tests.serve.talker import PATIENCE, speech
 
 FRAMES = 40
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.oracle
 class Stream:
     """A stream of a sound card: calls the client with one block after another from a thread of its own."""
 
-    pace = 0.02  # s; faster than a real one
+    pace = FRAME_SECONDS
 
     def __init__(self, samplerate, channels, blocksize, callback):
         assert (samplerate, channels, blocksize) == (24_000, 1, 1920)
@@ -45,6 +46,7 @@ class Microphone(Stream):
 
 
 class Loudspeaker(Stream):
+    pace = 0.02  # s; asks more often than a real one, so that nothing piles up in the client
     heard: list[np.ndarray] = []
     enough = threading.Event()
 
