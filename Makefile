@@ -55,7 +55,7 @@ web: ## build the page from web/ into the package; needs Node >= 20.19 with npm
 load: install ## hold four conversations with a served model for a minute; LOAD_ARGS="--sessions 8 --seconds 300"
 	$(BIN)/python benchmarks/load.py $(LOAD_ARGS)
 
-nano: install ## train the bundled model from nothing (hours)
+nano: install ## train a small model from nothing (hours)
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash recipes/nano.sh
 
 clean: ## remove .venv and what tools leave behind; work/ stays

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# From nothing to the bundled model, in order. Every stage resumes where it stopped and is skipped once it is done, so this
-# can be killed and run again at any time. Times are those of two CPU cores; WORK holds corpora, codes and checkpoints.
+# From nothing to a small persona model, in order; the next bundled one, while the present one is of an earlier recipe. Every stage resumes where it stopped and is skipped once it is done, so this
+# can be killed and run again at any time. Times are for two CPU cores, reckoned from shorter runs; WORK holds corpora, codes and checkpoints.
 #
 #   bash recipes/nano.sh                 the whole way
 #   MINUTES=8 bash recipes/nano.sh       in pieces: each training stops after eight minutes; run it again until it is done
 #   DEVICE=cuda bash recipes/nano.sh     train on a GPU: python -m personaplex.train needs torch, numpy, safetensors and
-#                                        sentencepiece there, and of WORK only sound/, codes/ and tokenizer.model
+#                                        sentencepiece there, and of WORK only sound/, codes/, scripts/ and tokenizer.model
 set -euo pipefail
 
 WORK=${WORK:-work/nano}
