@@ -156,15 +156,17 @@ def main() -> None:
     parser.add_argument("--role", type=Path, help="role text for the recordings")
     parser.add_argument("--voice", default="NATF2", help="voice for the recordings [NATF2]")
     parser.add_argument("--greedy", action="store_true", help="take the likeliest tokens")
-    parser.add_argument("--temp-text", type=float, default=0.7)
-    parser.add_argument("--temp-audio", type=float, default=0.8)
+    parser.add_argument("--temp-text", type=float, help="[the model's]")
+    parser.add_argument("--temp-audio", type=float, help="[the model's]")
     parser.add_argument("--seed", type=int, default=42424242)
     parser.add_argument("--batch", type=int, default=5, help="conversations at once [5]")
     parser.add_argument("--json", type=Path, help="write figures and every dialogue there")
     parser.add_argument("--sound", type=Path, help="write stereo WAVs (left agent, right user) there")
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    sampling = Sampling(temp_text=arguments.temp_text, temp_audio=arguments.temp_audio, greedy=arguments.greedy)
+    sampling = model.sampling.but(
+        temp_text=arguments.temp_text, temp_audio=arguments.temp_audio, greedy=arguments.greedy or None
+    )
     recogniser = domain_recogniser()
     names, inputs, personas, turns, asides, originals = [], [], [], [], [], []
     if arguments.data:

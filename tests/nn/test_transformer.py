@@ -23,13 +23,18 @@ VARIANTS = {
     "layer norm, gelu, layer scale": replace(SMALL, gating="none", norm="layer_norm", layer_scale=0.7),
     "no positions": replace(SMALL, rope=False),
     "context of one": replace(SMALL, context=1),
+    "short convolutions": replace(SMALL, short_conv=3),
 }
 
 
 @pytest.fixture(params=VARIANTS)
 def transformer(request):
     torch.manual_seed(0)
-    return Transformer(VARIANTS[request.param]).eval()
+    transformer = Transformer(VARIANTS[request.param]).eval()
+    for name, parameter in transformer.named_parameters():
+        if "short_convs" in name:  # they begin at zero
+            torch.nn.init.normal_(parameter, std=0.2)
+    return transformer
 
 
 @pytest.mark.parametrize("sizes", [[1] * 30, [7, 1, 2, 20], [30], [13, 17]])

@@ -38,11 +38,16 @@ class Stream:
 
 
 class Microphone(Stream):
+    """Speaks over and over: what is said before the persona is prepared is not part of the conversation."""
+
+    blocks = 0
+
     def run(self):
-        for block in (speech(FRAMES).astype(np.float32) / 32768).reshape(FRAMES, 1920, 1):
-            if self.open:
-                self.callback(block, 1920, None, None)
-                time.sleep(self.pace)
+        spoken = (speech(FRAMES).astype(np.float32) / 32768).reshape(FRAMES, 1920, 1)
+        while self.open:
+            self.callback(spoken[self.blocks % FRAMES], 1920, None, None)
+            Microphone.blocks += 1
+            time.sleep(self.pace)
 
 
 class Loudspeaker(Stream):
@@ -85,8 +90,7 @@ def test_moshis_client_holds_a_conversation(client, server):
         talk = asyncio.create_task(client.run(Printer(words, journal), asked))
         enough = asyncio.create_task(asyncio.to_thread(Loudspeaker.enough.wait, PATIENCE))
         done, _ = await asyncio.wait([talk, enough], return_when=asyncio.FIRST_COMPLETED)
-        assert enough in done and enough.result(), journal.getvalue()
-        await asyncio.sleep(0.2)  # whatever would come on top
+        assert enough in done and enough.result(), f"{len(Loudspeaker.heard)} of {FRAMES}: {journal.getvalue()}"
         talk.cancel()
         await asyncio.gather(talk, return_exceptions=True)
 
@@ -94,5 +98,5 @@ def test_moshis_client_holds_a_conversation(client, server):
     assert "unknown message kind 0" in journal.getvalue()  # how this client takes a handshake
     assert "Lost connection" not in journal.getvalue()
     sound = np.concatenate(Loudspeaker.heard)
-    assert len(sound) == FRAMES * 1920 and np.isfinite(sound).all()
+    assert FRAMES <= len(Loudspeaker.heard) <= Microphone.blocks and np.isfinite(sound).all()
     assert words.getvalue().strip()

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import pytest
@@ -6,12 +7,13 @@ from torch.nn import functional as F
 
 from personaplex.codec.nano import NanoCodec
 from personaplex.train.codec import CodecTrainer, CodecTraining, train_codec
-from personaplex.train.lm import LMTrainer, LMTraining, corrupted, lm_losses, train_lm
+from personaplex.train.dialogues import Batch
+from personaplex.train.lm import LMTrainer, LMTraining, corrupted, future_activity, lm_losses, train_lm
 from personaplex.train.run import cosine_rate, load_checkpoint
 from personaplex.train.sound import UNLABELLED, SoundPack, pack_sound
 from tests.helpers import TINY_CODEC, tiny_lm
 
-EXACT = LMTraining(steps=6, batch=2, corrupt=0.0, forget=0.0, silent=1.0, bf16=False, warmup=2)
+EXACT = LMTraining(steps=6, batch=2, corrupt=0.0, forget=0.0, silent=1.0, timbre=1.0, bf16=False, warmup=2)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,29 @@ def test_prompt_takes_no_part_in_the_loss(pack, model):
     first = int(batch.audio_loss[0].nonzero()[0])
     columns_seen = []
     real = model.depth
-    model.depth = lambda hidden, targets: columns_seen.append(len(targets)) or real(hidden, targets)
+    model.depth = lambda hidden, targets, steps: columns_seen.append(len(targets)) or real(hidden, targets, steps)
     lm_losses(model, batch, EXACT, torch.Generator().manual_seed(0))
     assert columns_seen == [int(batch.audio_loss.sum())] and first > 0
+
+
+def test_what_is_foreseen_is_the_share_of_speech_in_each_stretch():
+    speech, user = torch.zeros(1, 30, dtype=torch.bool), torch.zeros(1, 30, dtype=torch.bool)
+    speech[0, 10:12], user[0, 4:] = True, True
+    batch = Batch(*[torch.zeros(1, 30)] * 3, speech, torch.zeros(1, 30), user)
+    future = future_activity(batch)[0]
+    # At frame 5, the stretches are frames 5-6, 7-11, 12-19 and 20-29: the agent speaks in 2 of the second's 5.
+    assert future[5].tolist() == pytest.approx([0, 2 / 5, 0, 0, 1, 1, 1, 1])
+    # At frame 3, the first is 3-4, and after frame 29 nobody speaks: of 18-27 the user speaks in all.
+    assert future[3].tolist() == pytest.approx([0, 0, 2 / 8, 0, 1 / 2, 1, 1, 1])
+    assert future[25].tolist() == pytest.approx([0, 0, 0, 0, 1, 3 / 5, 0, 0])
+
+
+def test_what_is_exported_is_the_moving_average(pack, model):
+    trainer = LMTrainer(copy.deepcopy(model), pack, replace(EXACT, ema=0.5))
+    began = trainer.average["text_linear.weight"].clone()
+    trainer.step(3)  # of the first steps, the average keeps (1 + step) / (10 + step) at most: 4 / 13
+    moved = trainer.model.text_linear.weight.detach()
+    torch.testing.assert_close(trainer.state()["average"]["text_linear.weight"], began * 4 / 13 + moved * 9 / 13)
 
 
 def test_corruption_spares_the_text_and_the_initial_column(pack, model):

@@ -25,6 +25,7 @@ from personaplex.codec.build import build_codec
 from personaplex.errors import UserError
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
+from personaplex.lm.sampling import Sampling
 from personaplex.persona.voices import VoiceLibrary
 from personaplex.text import Tokenizer
 
@@ -54,6 +55,7 @@ class Model:
         voice_seconds: length of the voice samples it was trained with, or None where that is not known.
         text_lead: frames by which a word's text precedes its sound; 0 for the released models.
         heard_lag: frames by which the user's words are written after their end, where the model has a stream for them.
+        sampling: how it chooses tokens where nothing else is asked for.
         sha256: of the weights' names, shapes and the ends of each tensor (`Weights.digest`), hex.
     """
 
@@ -69,6 +71,7 @@ class Model:
     voice_seconds: float | None
     text_lead: int
     heard_lag: int
+    sampling: Sampling
     sha256: str
 
 
@@ -125,6 +128,7 @@ def load_model(
         voice_seconds=own.get("voice_seconds"),
         text_lead=_frames(own, "text_lead"),
         heard_lag=_frames(own, "heard_lag"),
+        sampling=_sampling(directory, own),
         sha256=hashlib.sha256((weights.digest() + codec_weights.digest()).encode()).hexdigest(),
     )
 
@@ -230,6 +234,13 @@ def own_fields(directory: Path, meta: Mapping[str, Any]) -> Mapping[str, Any]:
 def _frames(own: Mapping[str, Any], field: str) -> int:
     count = own.get(field, 0)
     return count if isinstance(count, int) else 0
+
+
+def _sampling(directory: Path, own: Mapping[str, Any]) -> Sampling:
+    try:
+        return Sampling(**own.get("sampling", {}))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{directory / 'config.json'}: personaplex.sampling is no such thing ({error}).") from error
 
 
 def _frame(

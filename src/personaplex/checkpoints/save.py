@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from personaplex.codec.base import Codec
 from personaplex.codec.build import codec_config
 from personaplex.errors import UserError
 from personaplex.lm.model import LanguageModel
+from personaplex.lm.sampling import Sampling
 
 
 def save_model(
@@ -32,6 +34,7 @@ def save_model(
     voice_seconds: float | None = None,
     text_lead: int = 0,
     heard_lag: int = 0,
+    sampling: Sampling | None = None,
     storage: str = "f32",
     codec_storage: str = "f32",
     shard_bytes: int = SHARD_BYTES,
@@ -50,6 +53,7 @@ def save_model(
         voice_seconds: length of the voice samples in training.
         text_lead: frames by which a word's text precedes its sound.
         heard_lag: frames by which the user's words are written after their end, if the model has a stream for them.
+        sampling: how it chooses tokens where nothing else is asked for; None for the published settings.
         storage: of the language model's matrices: "int8" with a scale a row, "bf16" or "f32".
         codec_storage: of the codec's.
         shard_bytes: the largest weight file, unless one tensor alone is larger.
@@ -73,6 +77,7 @@ def save_model(
             "voice_seconds": voice_seconds,
             "text_lead": text_lead,
             **({"heard_lag": heard_lag} if lm.config.heard else {}),
+            **({"sampling": asdict(sampling)} if sampling else {}),
             **(extra or {}),
         }
         meta = lm.config.to_dict() | {

@@ -37,10 +37,22 @@ _RUN = (
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of answers and intervals."),
     click.option("--batch-size", type=click.IntRange(1), default=4, show_default=True, help="Conversations at once."),
     click.option("--greedy", is_flag=True, help="Always the likeliest token."),
-    click.option("--temp-audio", type=click.FloatRange(0, min_open=True), default=0.8, show_default=True),
-    click.option("--temp-text", type=click.FloatRange(0, min_open=True), default=0.7, show_default=True),
-    click.option("--topk-audio", type=click.IntRange(0), default=250, show_default=True, help="0 for all."),
-    click.option("--topk-text", type=click.IntRange(0), default=25, show_default=True, help="0 for all."),
+    click.option(
+        "--temp-audio",
+        type=click.FloatRange(0, min_open=True),
+        help="Temperature.  [default: the model's; 0.8 as published]",
+    ),
+    click.option(
+        "--temp-text",
+        type=click.FloatRange(0, min_open=True),
+        help="Temperature.  [default: the model's; 0.7 as published]",
+    ),
+    click.option(
+        "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
+    ),
+    click.option(
+        "--topk-text", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 25 as published]"
+    ),
     click.option("--role", help="Of cases that bring none.  [default: a friendly teacher]"),
     click.option("--voice", help="Of cases that bring none: a voice of the model, or a sound file.  [default: NATF2]"),
     click.option("--device", help="Such as cpu or cuda.  [default: an accelerator if there is one]"),
@@ -74,10 +86,10 @@ class Given:
     seed: int
     batch_size: int
     greedy: bool
-    temp_audio: float
-    temp_text: float
-    topk_audio: int
-    topk_text: int
+    temp_audio: float | None
+    temp_text: float | None
+    topk_audio: int | None
+    topk_text: int | None
     role: str | None
     voice: str | None
     device: str | None
@@ -276,13 +288,18 @@ def _systems(given: Given, names: Sequence[str]) -> list[System]:
     from personaplex.bench.systems.folder import Folder
     from personaplex.bench.systems.make import Options, make_system
     from personaplex.cli.device import choose_device
-    from personaplex.lm.sampling import Sampling
 
     if given.outputs is not None:
         return [Folder(given.outputs)]
     options = Options(
         choose_device(given.device),
-        Sampling(given.temp_audio, given.topk_audio, given.temp_text, given.topk_text, given.greedy),
+        {
+            "temp_audio": given.temp_audio,
+            "topk_audio": given.topk_audio,
+            "temp_text": given.temp_text,
+            "topk_text": given.topk_text,
+            "greedy": given.greedy or None,
+        },
         given.seed,
         given.batch_size,
         given.role,

@@ -31,10 +31,22 @@ _PATH = click.Path(path_type=Path)
 @click.option("--cpu-offload", is_flag=True, help="Leave in main memory what does not fit on the GPU; slow.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed and input give the same tokens.")
 @click.option("--greedy", is_flag=True, help="Always the likeliest token.")
-@click.option("--temp-audio", type=click.FloatRange(0, min_open=True), default=0.8, show_default=True)
-@click.option("--temp-text", type=click.FloatRange(0, min_open=True), default=0.7, show_default=True)
-@click.option("--topk-audio", type=click.IntRange(0), default=250, show_default=True, help="0 for all.")
-@click.option("--topk-text", type=click.IntRange(0), default=25, show_default=True, help="0 for all.")
+@click.option(
+    "--temp-audio",
+    type=click.FloatRange(0, min_open=True),
+    help="Temperature.  [default: the model's; 0.8 as published]",
+)
+@click.option(
+    "--temp-text",
+    type=click.FloatRange(0, min_open=True),
+    help="Temperature.  [default: the model's; 0.7 as published]",
+)
+@click.option(
+    "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
+)
+@click.option(
+    "--topk-text", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 25 as published]"
+)
 @click.option("--batch-size", type=click.IntRange(1), default=1, show_default=True, help="Conversations at once.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: torch's; 1 with --stats]")
 @click.option("--stats", is_flag=True, help="Print how fast it was.")
@@ -50,10 +62,10 @@ def offline(
     cpu_offload: bool,
     seed: int | None,
     greedy: bool,
-    temp_audio: float,
-    temp_text: float,
-    topk_audio: int,
-    topk_text: int,
+    temp_audio: float | None,
+    temp_text: float | None,
+    topk_audio: int | None,
+    topk_text: int | None,
     batch_size: int,
     threads: int | None,
     stats: bool,
@@ -70,16 +82,17 @@ def offline(
 
     from personaplex.cli.device import choose_device, load_on
     from personaplex.engine import Engine
-    from personaplex.lm.sampling import Sampling
     from personaplex.offline import plan, run
 
     jobs = plan(inputs, output_wav, output_text, output_tokens)
     lengths = [_frames(job.source) for job in jobs]  # also finds what cannot be read before anything is computed
-    sampling = Sampling(temp_audio, topk_audio, temp_text, topk_text, greedy)
     if threads is not None or stats:
         torch.set_num_threads(threads or 1)
     rows = min(batch_size, len(jobs))
     model = load_on(model_name, choose_device(device), rows, cpu_offload)
+    sampling = model.sampling.but(
+        temp_audio=temp_audio, topk_audio=topk_audio, temp_text=temp_text, topk_text=topk_text, greedy=greedy or None
+    )
     persona = choose_persona(model, voice_prompt, text_prompt)
     if persona and persona.voice and persona.voice.note:
         click.echo(persona.voice.note, err=True)

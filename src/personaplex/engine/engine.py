@@ -39,6 +39,10 @@ class EngineModel(PromptedModel, Protocol):
     def tokenizer(self) -> _Tokenizer:
         """Its tokenizer."""
 
+    @property
+    def sampling(self) -> Sampling:
+        """How it chooses tokens where nothing else is asked for."""
+
 
 @dataclass
 class Totals:
@@ -156,7 +160,7 @@ class Engine:
             raise EngineFull(f"All {self.capacity} places are taken; try again when a conversation has ended.")
         row = self._rows.index(None)
         prefix = self.prefix(persona)
-        sampling = sampling or Sampling()
+        sampling = sampling or self.model.sampling
         seed = secrets.randbits(63) if seed is None else seed
         conversation = Conversation(
             row,

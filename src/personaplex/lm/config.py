@@ -50,6 +50,7 @@ class LMConfig:
         existing_text_end_padding_id: text id of the frame before a word.
         delays: delay in frames of each stream.
         heard: whether there is a stream of the user's words, the last one; ours, absent from the released models.
+        short_conv: reach of the short convolutions of the temporal transformer, in positions; 0 for none; ours too.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -76,6 +77,7 @@ class LMConfig:
     existing_text_end_padding_id: int = 0
     delays: tuple[int, ...] = (0, *(0, 1, 1, 1, 1, 1, 1, 1) * 2)
     heard: bool = False
+    short_conv: int = 0
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -133,6 +135,7 @@ class LMConfig:
             gating=self.gating,
             norm=self.norm,
             layer_scale=self.layer_scale,
+            short_conv=self.short_conv,
         )
 
     @property
@@ -187,6 +190,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        if not self.heard:
-            del values["heard"]  # Kyutai's loader refuses fields that it does not know
+        for name in ("heard", "short_conv"):
+            if not values[name]:
+                del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

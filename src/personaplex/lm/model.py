@@ -106,19 +106,21 @@ class LanguageModel(nn.Module):
         embedding = self.depformer_text_emb if step == 0 else self.depformer_emb[step - 1]
         return self.depformer_in[index](hidden) + embedding(previous)
 
-    def depth(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def depth(self, hidden: torch.Tensor, targets: torch.Tensor, steps: int | None = None) -> torch.Tensor:
         """Teacher-forced depth transformer.
 
         Args:
             hidden: `[N, dim]`, the temporal transformer's output before each target column.
             targets: int64 `[N, S]`, the columns to predict.
+            steps: codebooks to predict; None for all.
 
         Returns:
-            Logits `[N, dep_q, card]`.
+            Logits `[N, steps, card]`.
         """
-        inputs = [self._depth_input(hidden, step, targets[:, step]) for step in range(self.config.dep_q)]
+        linears = self.linears[: steps or self.config.dep_q]
+        inputs = [self._depth_input(hidden, step, targets[:, step]) for step in range(len(linears))]
         out = self.depformer(torch.stack(inputs, dim=1))
-        return torch.stack([linear(out[:, step]) for step, linear in enumerate(self.linears)], dim=1)
+        return torch.stack([linear(out[:, step]) for step, linear in enumerate(linears)], dim=1)
 
     def depth_steps(self, hidden: torch.Tensor, text: torch.Tensor, steps: int, pick: Pick) -> torch.Tensor:
         """Run the depth transformer step by step, each on the token that `pick` chose before.

@@ -7,7 +7,8 @@ arithmetic row by row, so that a row's token depends on its own logits, settings
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -35,6 +36,10 @@ class Sampling:
             raise ValueError("a temperature must be above 0; for no randomness at all choose greedy")
         if self.topk_audio < 0 or self.topk_text < 0:
             raise ValueError("top-k must be at least 1, or 0 for all tokens")
+
+    def but(self, **wishes: Any) -> Sampling:
+        """These settings with others in their place; a wish that is None is none."""
+        return Sampling(**asdict(self) | {name: wish for name, wish in wishes.items() if wish is not None})
 
 
 class Chooser:

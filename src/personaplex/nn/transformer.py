@@ -6,7 +6,7 @@ Parameter names and shapes are those of the released PersonaPlex weights. Knows 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +33,8 @@ class TransformerConfig:
         norm: "rms_norm_f32", "rms_norm" or "layer_norm".
         layer_scale: initial LayerScale, or None for none.
         schedule: weight index of each step, when steps of the sequence have weights of their own (depth transformer).
+        short_conv: positions before its own that a short convolution adds to what attention and feed-forward read; 0
+            for none, as in the released models.
     """
 
     dim: int
@@ -46,6 +48,7 @@ class TransformerConfig:
     norm: str = "rms_norm_f32"
     layer_scale: float | None = None
     schedule: tuple[int, ...] | None = None
+    short_conv: int = 0
 
     @property
     def head_dim(self) -> int:
@@ -190,6 +193,39 @@ class StepKV(State):
 Cache = RingKV | StepKV
 
 
+class Past(State):
+    """The last positions that a short convolution read, `[B, reach, C]`."""
+
+    def __init__(self, config: TransformerConfig, batch: int, like: torch.Tensor):
+        self.last = torch.zeros(batch, config.short_conv, config.dim, dtype=like.dtype, device=like.device)
+
+
+class ShortConv(nn.Module):
+    """A causal depthwise convolution beside its input: `x[t] + sum_j weight[j] * x[t - 1 - j]`.
+
+    A pair of neighbours is then one position away from attention, which is what copying a fact out of a role and
+    hearing a word that spans frames are made of (Primer, arXiv 2109.08668). It begins at zero, so that a trained model
+    may gain it.
+    """
+
+    def __init__(self, dim: int, reach: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(reach, dim))
+
+    def forward(self, x: torch.Tensor, past: Past | None) -> torch.Tensor:
+        """Map `x [B, T, C]` to the same shape; `past` is read and carried on."""
+        reach, length = len(self.weight), x.shape[1]
+        before = x.new_zeros(x.shape[0], reach, x.shape[2]) if past is None else past.last.to(x.dtype)
+        sequence = torch.cat([before, x], dim=1)
+        if past is not None:
+            past.keep(past.last, sequence[:, length:])
+        out, weight = x, self.weight.to(x.dtype)
+        for index in range(reach):
+            start = reach - 1 - index
+            out = torch.addcmul(out, sequence[:, start : start + length], weight[index])
+        return out
+
+
 class StepLinear(nn.Module):
     """A bias-free linear map with one weight per step, stacked along the rows of `weight [sets * out, in]`."""
 
@@ -247,6 +283,23 @@ def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: 
     return torch.matmul(scores.softmax(dim=-1).to(values.dtype), values)
 
 
+def attend_all(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """Causal attention of a whole sequence, all `[B, H, T, D]`, where `mask` is none that narrows it.
+
+    In bfloat16 on a CPU it is spelled out: the fused kernel's backward pass takes twice as long there.
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, is_causal=mask is None)
+    length = query.shape[2]
+    if mask is None:
+        mask = torch.ones(length, length, dtype=torch.bool).tril()
+    bias = torch.zeros(length, length, dtype=query.dtype).masked_fill(~mask, float("-inf"))
+    scores = torch.matmul(query * query.shape[-1] ** -0.5, keys.transpose(-1, -2)) + bias
+    return torch.matmul(scores.softmax(dim=-1), values)
+
+
 class Attention(nn.Module):
     """Multi-head causal self-attention."""
 
@@ -275,7 +328,7 @@ class Attention(nn.Module):
         if angles is not None:
             query, key = rotate(query, *angles), rotate(key, *angles)
         if cache is None:
-            out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+            out = attend_all(query, key, value, mask)
         else:
             keys, values, mask = cache.append(key, value)
             out = attend(query, keys, values, mask)
@@ -317,6 +370,9 @@ class Block(nn.Module):
             self.linear2 = nn.Linear(config.dim_feedforward, config.dim, bias=False)
         else:
             raise ValueError(f"unknown gating {config.gating!r}; known: silu, none")
+        self.short_convs: nn.ModuleList | None = None
+        if config.short_conv:
+            self.short_convs = nn.ModuleList([ShortConv(config.dim, config.short_conv) for _ in range(2)])
         scale = config.layer_scale
         self.layer_scale_1 = nn.Identity() if scale is None else LayerScale(config.dim, scale)
         self.layer_scale_2 = nn.Identity() if scale is None else LayerScale(config.dim, scale)
@@ -335,18 +391,29 @@ class Block(nn.Module):
         angles: tuple[torch.Tensor, torch.Tensor] | None,
         mask: torch.Tensor | None,
         cache: Cache | None,
+        pasts: Sequence[Past] | None = None,
     ) -> torch.Tensor:
         """Map `[B, T, C]` to the same shape."""
         step = cache.step if isinstance(cache, StepKV) else 0
-        x = x + self.layer_scale_1(self.self_attn(self.norm1(x), angles, mask, cache))
-        return x + self.layer_scale_2(self._feed_forward(self.norm2(x), step))
+        x = x + self.layer_scale_1(self.self_attn(self._near(0, self.norm1(x), pasts), angles, mask, cache))
+        return x + self.layer_scale_2(self._feed_forward(self._near(1, self.norm2(x), pasts), step))
+
+    def _near(self, index: int, x: torch.Tensor, pasts: Sequence[Past] | None) -> torch.Tensor:
+        if self.short_convs is None:
+            return x
+        return self.short_convs[index](x, None if pasts is None else pasts[index])
 
 
 class TransformerState(State):
-    """One KV cache for each layer."""
+    """One KV cache for each layer, and the past of each of its two short convolutions where it has them."""
 
-    def __init__(self, caches: list[Cache]):
+    def __init__(self, caches: list[Cache], pasts: list[Past] | None = None):
         self.caches = caches
+        self.pasts = pasts or []
+
+    def pasts_of(self, layer: int) -> list[Past] | None:
+        """The pasts of one layer's short convolutions; None where it has none."""
+        return self.pasts[2 * layer : 2 * layer + 2] or None
 
 
 class Transformer(nn.Module):
@@ -377,7 +444,8 @@ class Transformer(nn.Module):
                 raise ValueError("a transformer without a context needs a capacity to stream")
             capacity = self.config.context + max_block - 1
         like = next(self.parameters())
-        return TransformerState([RingKV(self.config, batch, capacity, like) for _ in self.layers])
+        pasts = [Past(self.config, batch, like) for _ in range(2 * len(self.layers) if self.config.short_conv else 0)]
+        return TransformerState([RingKV(self.config, batch, capacity, like) for _ in self.layers], pasts)
 
     def forward(self, x: torch.Tensor, state: TransformerState | None = None) -> torch.Tensor:
         """Map `x [B, T, C]` to the same shape; with a state, `x` goes on where the last call ended."""
@@ -394,11 +462,12 @@ class Transformer(nn.Module):
             distance = torch.arange(length, device=x.device)[:, None] - torch.arange(length, device=x.device)
             mask = (distance >= 0) & (distance < context)
         for index, layer in enumerate(self.layers):
-            cache = None if state is None else state.caches[index]
-            if self.checkpointing and self.training and cache is None:
+            if self.checkpointing and self.training and state is None:
                 x = checkpoint(layer, x, angles, mask, None, use_reentrant=False)
+            elif state is None:
+                x = layer(x, angles, mask, None)
             else:
-                x = layer(x, angles, mask, cache)
+                x = layer(x, angles, mask, state.caches[index], state.pasts_of(index))
         if state is not None:
             for cache in state.caches:
                 if isinstance(cache, StepKV):

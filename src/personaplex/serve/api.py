@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from personaplex import __version__
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
-from personaplex.lm.sampling import Sampling
 from personaplex.serve.door import RETRY_SECONDS
 from personaplex.serve.metrics import CONTENT_TYPE
 from personaplex.serve.service import Service
@@ -52,7 +51,7 @@ def routes(service: Service) -> list[Route]:
         return JSONResponse(list(service.voices))
 
     async def model(_: Request) -> JSONResponse:
-        sampling = Sampling()
+        sampling = service.sampling
         return JSONResponse(
             {
                 "name": service.name,

@@ -119,6 +119,11 @@ class Service:
         self._model = model
 
     @property
+    def sampling(self) -> Sampling:
+        """How tokens are chosen for who does not say."""
+        return self._model.sampling
+
+    @property
     def max_role_tokens(self) -> int:
         """How long a role may be beside a voice sample of the length that the model was trained with."""
         context = self._model.lm.config.context
@@ -127,7 +132,7 @@ class Service:
 
     def describe(self) -> dict[str, object]:
         """What a client may know of the model."""
-        sampling = Sampling()
+        sampling = self.sampling
         return {
             "id": self.name,
             "object": "model",
@@ -204,7 +209,7 @@ class Service:
     async def _warm_up(self) -> None:
         session = self.mailbox.open(
             lambda: Persona(self.default_role, self.library.load(self.default_voice)) if self.default_voice else None,
-            Sampling(),
+            self.sampling,
             seed=0,
         )
         for _ in range(2):  # the first event is Ready, the second the answer to a frame of silence
@@ -232,7 +237,7 @@ def read_wish(asked: Mapping[str, str], service: Service, owner: str = "") -> Wi
     voice = (asked.get("voice_prompt") or "").removesuffix(".pt") or service.default_voice
     if voice is not None and not service.library.has(owner, voice):
         raise UserError(f"There is no voice {voice[:80]!r}; /v1/voices lists those that there are.")
-    plain = Sampling()
+    plain = service.sampling
     sampling = Sampling(
         temp_audio=_temperature(asked, "audio_temperature", plain.temp_audio),
         topk_audio=whole(asked, "audio_topk", plain.topk_audio, 0, 1 << 20),

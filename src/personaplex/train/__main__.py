@@ -34,6 +34,7 @@ PRESETS = {
         "depformer_num_heads": 4,
         "depformer_num_layers": 2,
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
+        "short_conv": 3,
     },
     # For trying the pipeline out in a minute.
     "tiny": {
@@ -50,6 +51,7 @@ PRESETS = {
         "depformer_num_heads": 2,
         "depformer_num_layers": 1,
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
+        "short_conv": 3,
     },
 }
 

@@ -30,6 +30,7 @@ class Batch(NamedTuple):
         audio_loss: bool `[B, T]`, where the agent's sound is learnt: false in the prompt and in padding.
         speech: bool `[B, T]`, where the agent speaks.
         heard_loss: bool `[B, T]`, where the user's words are learnt, if the model has a stream for them.
+        user_speech: bool `[B, T]`, where the user speaks.
         texts: examples without sound, of a length of their own; None where there are none.
     """
 
@@ -38,6 +39,7 @@ class Batch(NamedTuple):
     audio_loss: torch.Tensor
     speech: torch.Tensor
     heard_loss: torch.Tensor
+    user_speech: torch.Tensor
     texts: Batch | None = None
 
 
@@ -127,10 +129,10 @@ class DialoguePack:
             if count:
                 frames, learnt = self._scripts.examples(random, count)
                 nowhere = torch.zeros_like(learnt)
-                talks = Batch(frames, learnt, nowhere, nowhere, nowhere)
+                talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere)
         rows = [self._example(random) for _ in range(max(size, 1))]
-        frames, text, audio, speech, heard = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
-        return Batch(frames, text, audio, speech, heard, talks)
+        frames, text, audio, speech, heard, user = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
+        return Batch(frames, text, audio, speech, heard, user, talks)
 
     def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout
@@ -147,21 +149,24 @@ class DialoguePack:
         room = drawing.length - prompt.shape[1]
         if reading:
             body, speaking = self._read_out(index, random, room)
+            user_speaking = np.zeros_like(speaking)
         else:
-            body, speaking = self.frames(index), self._speaking[index]
+            body, speaking, user_speaking = self.frames(index), self._speaking[index], self._user_speaking[index]
             if body.shape[1] > room and random.random() < drawing.middle:
                 start = int(random.integers(body.shape[1] - room + 1))
-                body, speaking = body[:, start:], speaking[start:]
+                body, speaking, user_speaking = body[:, start:], speaking[start:], user_speaking[start:]
         used = min(body.shape[1], room)
         frames = torch.zeros(layout.streams, drawing.length, dtype=torch.long)
         learnt = torch.zeros(drawing.length, dtype=torch.bool)
         speech = torch.zeros(drawing.length, dtype=torch.bool)
+        user_speech = torch.zeros(drawing.length, dtype=torch.bool)
         first = prompt.shape[1]
         frames[:, :first] = prompt
         frames[:, first : first + used] = torch.from_numpy(body[:, :used])
         learnt[first : first + used] = True
         speech[first : first + used] = torch.from_numpy(speaking[:used])
-        return frames, learnt & (not reading), learnt, speech, learnt
+        user_speech[first : first + used] = torch.from_numpy(user_speaking[:used])
+        return frames, learnt & (not reading), learnt, speech, learnt, user_speech
 
     def _read_out(self, index: int, random: np.random.Generator, room: int) -> tuple[np.ndarray, np.ndarray]:
         """The agent's speech of some dialogues in one voice, joined with short gaps, over the user's noise."""

@@ -44,12 +44,12 @@ def read_codec(run: Path) -> NanoCodec:
 
 
 def read_lm(*runs: Path) -> LanguageModel:
-    """The language model of a training run, in evaluation mode; of several, the mean of their weights.
+    """The language model of a training run (its moving average), in evaluation mode; of several runs, their mean.
 
     A run and one that went on from it with other settings average to what is good in both (arXiv 2203.05482).
     """
     model = LanguageModel(LMConfig.from_dict(_config(runs[0])))
-    weights = [load_checkpoint(run)["model"] for run in runs]
+    weights = [load_checkpoint(run)["average"] for run in runs]
     if any(each.keys() != weights[0].keys() for each in weights):
         raise UserError("The runs to average have models of different shapes; give runs that went on from one another.")
     model.load_state_dict({name: sum(each[name] for each in weights) / len(weights) for name in weights[0]})

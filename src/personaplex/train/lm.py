@@ -7,6 +7,7 @@ set in `LMTraining`. The depth transformer is computed only where its loss is wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +38,13 @@ class LMTraining:
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
         hearing: weight of the user's words, where the model has a stream for them.
         heard_padding: weight, within them, of targets that are padding.
+        foresight: weight of foreseeing who will speak in the next two seconds, by a map that only training has.
         silent: share of the agent's silent frames whose sound is learnt.
+        timbre: share of the frames whose sound is learnt in which all of it is; of the others, codebook 0 alone.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
         forget: share of examples in which the agent's acoustic codes are hidden on the input.
         heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
+        ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16.
         gradient_checkpointing: recompute activations in the backward pass.
@@ -57,10 +61,13 @@ class LMTraining:
     acoustic: float = 0.15
     hearing: float = 0.5
     heard_padding: float = 0.2
+    foresight: float = 0.3
     silent: float = 0.06
+    timbre: float = 0.4
     corrupt: float = 0.1
     forget: float = 0.5
     heard_corrupt: float = 0.1
+    ema: float = 0.998
     seed: int = 0
     bf16: bool = True
     gradient_checkpointing: bool = False
@@ -108,6 +115,26 @@ def _is_padding(tokens: torch.Tensor, layout: Layout) -> torch.Tensor:
     return (tokens == layout.text_pad) | (tokens == layout.text_end_pad)
 
 
+FORESIGHT_FRAMES = (0, 2, 7, 15, 25)
+"""Borders of the stretches of the future whose activity is foreseen: 0.16, 0.56, 1.2 and 2 s ahead."""
+
+
+def future_activity(batch: Batch) -> torch.Tensor:
+    """Who will speak: for either speaker (agent first), the share of each stretch of the future, float32 `[B, T, 8]`.
+
+    Voice activity projection (Ekstedt & Skantze 2022, arXiv 2205.09812), its stretches on our frames: it makes telling
+    a pause from a turn's end something to learn at every frame, not once a turn.
+    """
+    shares = []
+    for speech in (batch.speech, batch.user_speech):
+        total = F.pad(speech.float().cumsum(dim=1), (1, FORESIGHT_FRAMES[-1]), mode="replicate")
+        total[:, 0] = 0.0
+        length = speech.shape[1]
+        for start, end in pairwise(FORESIGHT_FRAMES):
+            shares.append((total[:, end : end + length] - total[:, start : start + length]) / (end - start))
+    return torch.stack(shares, dim=-1)
+
+
 class _Learnt(NamedTuple):
     """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict."""
 
@@ -143,7 +170,12 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
 
 
 def lm_losses(
-    model: LanguageModel, batch: Batch, settings: LMTraining, random: torch.Generator, device: str = "cpu"
+    model: LanguageModel,
+    batch: Batch,
+    settings: LMTraining,
+    random: torch.Generator,
+    device: str = "cpu",
+    foresight: torch.nn.Module | None = None,
 ) -> dict[str, torch.Tensor]:
     """Loss terms of one batch.
 
@@ -153,6 +185,7 @@ def lm_losses(
         settings: weights of the terms.
         random: draws corruption and the silent frames; on the CPU, so that runs agree between devices.
         device: where the model is.
+        foresight: maps hidden states to the logits of `future_activity`; None to leave that term out.
 
     Returns:
         `loss`, the terms that it is the weighted sum of, and of word pieces alone, padding apart: `words` of the agent,
@@ -164,8 +197,17 @@ def lm_losses(
         each = [_learnt(model, part, settings, random, device) for part in parts]
         learnt = _Learnt(*(torch.cat(tensors) for tensors in zip(*each, strict=True)))
         text_logits = model.text_linear(learnt.text).float()
-        audio_logits = model.depth(learnt.audio, learnt.columns).float() if len(learnt.audio) else None
+        whole = torch.rand(len(learnt.audio), generator=random).to(device) < settings.timbre
+        audio = []
+        for mask, steps in ((whole, None), (~whole, 1)):
+            if mask.any():
+                columns = learnt.columns[mask]
+                logits = model.depth(learnt.audio[mask], columns, steps).float()
+                audio.append(_audio_nll(logits, columns, layout))
         heard_logits = None if model.heard_linear is None else model.heard_linear(learnt.heard).float()
+        foreseen = None
+        if foresight is not None and len(batch.frames):
+            foreseen = foresight(each[0].text).float()
     text, nll, is_word = _text_loss(text_logits, learnt.text_targets, layout, settings.padding)
     loss, terms = text, {"text": text}
     figures = _mean("words", nll, is_word)
@@ -176,11 +218,17 @@ def lm_losses(
         heard, nll, is_word = _text_loss(heard_logits, learnt.heard_targets, layout, settings.heard_padding)
         loss, terms["heard"] = loss + settings.hearing * heard, heard
         figures |= _mean("heard_words", nll, is_word)
-    if audio_logits is not None:
-        audio = _audio_loss(audio_logits, learnt.columns, layout)
-        semantic, acoustic = audio[0], audio[1:].mean()
-        loss = loss + settings.semantic * semantic + settings.acoustic * acoustic * (len(audio) - 1)
-        terms |= {"semantic": semantic, "acoustic": acoustic}
+    if foreseen is not None:
+        active = future_activity(batch)[batch.text_loss].to(device)
+        terms["foresight"] = F.binary_cross_entropy_with_logits(foreseen, active)
+        loss = loss + settings.foresight * terms["foresight"]
+    if audio:
+        terms["semantic"] = _known_mean(torch.cat([nll[:, 0] for nll in audio]))
+        loss = loss + settings.semantic * terms["semantic"]
+    if audio and audio[0].shape[1] > 1:
+        acoustic = audio[0][:, 1:]
+        terms["acoustic"] = torch.stack([_known_mean(nll) for nll in acoustic.unbind(dim=1)]).mean()
+        loss = loss + settings.acoustic * terms["acoustic"] * acoustic.shape[1]
     return {"loss": loss} | figures | terms
 
 
@@ -193,12 +241,16 @@ def _text_loss(
     return (nll * weights).sum() / weights.sum().clamp(min=1), nll, ~_is_padding(targets, layout)
 
 
-def _audio_loss(logits: torch.Tensor, columns: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """Mean loss of each codebook `[dep_q]`; initial tokens, which no depth step can say, are left out."""
+def _audio_nll(logits: torch.Tensor, columns: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Each code's loss `[N, K]`; zero for initial tokens, which no depth step can say."""
     codes = columns[:, 1 : 1 + logits.shape[1]]
     codes = codes.masked_fill(codes >= layout.card, -100)
-    nll = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), ignore_index=-100, reduction="none")
-    return nll.view(codes.shape).sum(dim=0) / (codes >= 0).sum(dim=0).clamp(min=1)
+    return F.cross_entropy(logits.flatten(0, 1), codes.flatten(), ignore_index=-100, reduction="none").view(codes.shape)
+
+
+def _known_mean(nll: torch.Tensor) -> torch.Tensor:
+    """The mean of one codebook's losses, initial tokens left out."""
+    return nll.sum() / (nll > 0).sum().clamp(min=1)
 
 
 def _mean(name: str, values: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -220,19 +272,30 @@ class LMTrainer:
         self.model, self.pack, self.settings, self.device = model.to(device), pack, settings, device
         model.train()
         model.transformer.checkpointing = settings.gradient_checkpointing
+        self.foresight = torch.nn.Linear(model.config.dim, 2 * (len(FORESIGHT_FRAMES) - 1)).to(device)
+        self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "emb" not in n]
         others = [p for n, p in model.named_parameters() if p.dim() != 2 or "emb" in n]
+        others += self.foresight.parameters()
         groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.95))
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.95), fused=True)
 
     def state(self) -> dict[str, Any]:
-        """The tree that a checkpoint holds."""
-        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        """The tree that a checkpoint holds: `model` as it is trained, `average` as it is exported."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "foresight": self.foresight.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take a checkpoint's tree back."""
         self.model.load_state_dict(state["model"])
+        self.foresight.load_state_dict(state["foresight"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for name, tensor in self.average.items():
+            tensor.copy_(state["average"][name])
 
     def step(self, step: int) -> dict[str, float]:
         """Take one step; returns its loss terms."""
@@ -241,18 +304,23 @@ class LMTrainer:
             group["lr"] = cosine_rate(step, settings.steps, settings.rate, settings.warmup, hold=settings.hold)
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         batch = self.pack.batch(settings.seed, step, settings.batch)
-        terms = lm_losses(self.model, batch, settings, random, self.device)
+        foresight = self.foresight if settings.foresight else None
+        terms = lm_losses(self.model, batch, settings, random, self.device, foresight)
         self.optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
+        decay = min(settings.ema, (1 + step) / (10 + step))  # a new run's first weights are soon forgotten
+        with torch.no_grad():
+            weights = self.model.state_dict()
+            torch._foreach_lerp_(list(self.average.values()), [weights[name] for name in self.average], 1 - decay)
         return {name: value.item() for name, value in terms.items()} | {"gradient": norm.item()}
 
 
 def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
-    """Give a new model the weights of another run; only a stream of the user's words may be in one of them alone.
+    """Give a new model another run's weights; a stream of the user's words and short convolutions may be in one alone.
 
-    Where it is new its embedding begins at zero, so that text and sound are predicted as before.
+    What is new begins at zero where it is read, so that text and sound are predicted as before.
 
     Raises:
         UserError: when the other run's model is of another shape.
@@ -260,14 +328,16 @@ def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
     own = model.state_dict()
     added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shared = own.keys() & weights.keys()
-    if not all(name.startswith("heard_") for name in (*added, *dropped)) or any(
+    optional = ("heard_emb", "heard_linear", "short_convs")
+    if not all(any(part in name for part in optional) for name in (*added, *dropped)) or any(
         own[name].shape != weights[name].shape for name in shared
     ):
         raise UserError("The run to start from has a model of another shape; give the same preset and tokenizer.")
     model.load_state_dict({name: weights[name] for name in shared}, strict=False)
-    if added and model.heard_emb is not None:
+    if "heard_emb.weight" in added and model.heard_emb is not None:
         torch.nn.init.zeros_(model.heard_emb.weight)
-        print(f"new, not in the run to start from: {', '.join(added)}; the embedding begins at zero")
+    if added:
+        print(f"new, not in the run to start from: {', '.join(added)}")
     if dropped:
         print(f"left behind from the run to start from: {', '.join(dropped)}")
 

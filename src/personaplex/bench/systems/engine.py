@@ -52,7 +52,7 @@ class EngineSystem:
         voice: str | None = None,
     ):
         self.name = model.name.replace("/", "--")
-        self._model, self._sampling, self._seed = model, sampling or Sampling(), seed
+        self._model, self._sampling, self._seed = model, sampling or model.sampling, seed
         self._engine = Engine(model, batch_size)
         self._role, self._named = role, voice
         self._voice = functools.cache(lambda name: model.voices.load(name, model))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -14,7 +15,6 @@ from personaplex.bench.systems.cascade import Cascade
 from personaplex.bench.systems.controls import babble, echo, silent
 from personaplex.bench.systems.engine import EngineSystem
 from personaplex.checkpoints.model import load_model
-from personaplex.lm.sampling import Sampling
 from personaplex.speech.engines import Voices
 
 CONTROLS = ("silent", "echo", "babble", "cascade")
@@ -26,7 +26,7 @@ class Options:
 
     Attributes:
         device: of a model.
-        sampling: of its tokens.
+        sampling: what of its sampling is not its own, by the names of `Sampling`; None is no wish.
         seed: of its conversations.
         batch_size: of them at once.
         role: of cases without one; None for the usual one.
@@ -36,7 +36,7 @@ class Options:
     """
 
     device: torch.device | str = "cpu"
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     batch_size: int = 1
     role: str | None = None
@@ -58,4 +58,6 @@ def make_system(name: str, options: Options) -> System:
         assert options.ear is not None
         return Cascade(options.ear(), options.answerer, Voices())
     model = load_model(name, device=options.device)
-    return EngineSystem(model, options.sampling, options.seed, options.batch_size, options.role, options.voice)
+    return EngineSystem(
+        model, model.sampling.but(**options.sampling), options.seed, options.batch_size, options.role, options.voice
+    )
