@@ -52,7 +52,7 @@ format: install ## put the code into the house's style
 web: ## build the page from web/ into the package; needs Node >= 20.19 with npm
 	cd web && npm ci --no-audit --no-fund && npm run build
 
-load: install ## hold four conversations with a served model for a minute; LOAD_ARGS="--sessions 8 --seconds 300"
+load: install ## see whether a served model holds four conversations for five minutes; LOAD_ARGS="--ramp" for how many it holds
 	$(BIN)/python benchmarks/load.py $(LOAD_ARGS)
 
 nano: install ## train a small model from nothing (hours)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a small persona model, in order; the next bundled one, while the present one is of an earlier recipe. Every stage resumes where it stopped and is skipped once it is done, so this
-# can be killed and run again at any time. Times are for two CPU cores, reckoned from shorter runs; WORK holds corpora, codes and checkpoints.
+# From nothing to a small persona model, in order; the next bundled one, while the present one is of an earlier recipe. Every
+# stage resumes where it stopped and is skipped once it is done, so this can be killed and run again at any time. Times are for
+# two CPU cores, reckoned from shorter runs; WORK holds corpora, codes and checkpoints.
 #
 #   bash recipes/nano.sh                 the whole way
 #   MINUTES=8 bash recipes/nano.sh       in pieces: each training stops after eight minutes; run it again until it is done
@@ -14,6 +15,7 @@ HOURS=${HOURS:-25}                    # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
 LM_STEPS=${LM_STEPS:-7200}
+HELD_OUT=${HELD_OUT:-60}              # dialogues to measure the language model on; 0 for none
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
 DEVICE=${DEVICE:-cpu}
@@ -44,6 +46,15 @@ train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokeniz
     "${budget[@]}"
 train done --run "$WORK/lm" --steps "$LM_STEPS" || exit 0
 
-# 6. The model directory: the language model's matrices in 8 bits, the codec's in 16, tokenizer, eighteen voices.
+# 6. What it has learnt, on dialogues of names, facts and voices that it has not met. (5 minutes)
+if [ "$HELD_OUT" -gt 0 ]; then
+    [ -f "$WORK/held-out/stats.json" ] || python -m personaplex.synth --out "$WORK/held-out" --split test --count "$HELD_OUT" --seed 77 --workers 2
+    [ -f "$WORK/held-out/codes/index.json" ] || train encode --corpus "$WORK/held-out" --codec "$WORK/codec" --out "$WORK/held-out/codes"
+    train measure --run "$WORK/lm" --codes "$WORK/held-out/codes" --tokenizer "$WORK/tokenizer.model" --json "$WORK/lm/figures.json"
+fi
+
+# 7. The model directory: the language model's matrices in 8 bits, the codec's in 16, tokenizer, eighteen voices.
 train export --codec "$WORK/codec" --lm "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT"
 echo "The model is in $OUT: personaplex serve --model $OUT"
+
+# Ablations: what each of these choices is worth is a table that recipes/ablations.sh makes of the same codes and scripts.

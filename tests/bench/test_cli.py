@@ -17,7 +17,7 @@ PUBLISHED = {  # the figures of Full-Duplex-Bench v1
     "candor_pause_handling": {"tor"},
     "candor_turn_taking": {"tor", "latency_s"},
     "icc_backchannel": {"tor", "frequency_hz", "jsd", "corrected"},
-    "synthetic_user_interruption": {"tor", "latency_s", "score"},
+    "synthetic_user_interruption": {"tor", "latency_s", "score", "ours"},
 }
 
 
@@ -99,6 +99,7 @@ def test_what_is_missing_is_named_and_counted(benchmark_data, tmp_path):
         (["service", "--data", "nowhere"], "nowhere"),
         (["all", "--mini", "--judge", "gpt"], "endpoint"),
         (["all", "--mini", "--ear", "cotton"], "cotton"),
+        (["card"], "results.json"),
         (["duplex", "--data", ".", "--outputs", "nowhere"], "task folder"),
     ],
 )
@@ -109,7 +110,7 @@ def test_a_mistake_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
     assert sentence in result.stderr and len(result.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["duplex", "service", "voice", "all", "mini"])
+@pytest.mark.parametrize("command", ["duplex", "service", "voice", "talk", "all", "mini", "card"])
 def test_help_teaches_by_examples(command):
     result = bench(command, "--help")
     assert result.exit_code == 0 and f"personaplex bench {command}" in result.output

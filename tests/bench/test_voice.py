@@ -53,6 +53,10 @@ def test_the_right_voice_scores_between_chance_and_ceiling(made, tmp_path):
     assert result.ears["speaker encoder"] == "resemblyzer" and "silero" in result.ears["vad"]
     # Another speaker's sound is not identified, and without a codec there is no ceiling.
     write_wav(outputs(cases[0]) / OUTPUT_WAV, read_audio(cases[1].voice))
+    assert result.scores["relative"] == pytest.approx(result.scores["similarity"] / result.scores["ceiling"])
+    voice.speak_others(tmp_path, 2, 5)
+    more = voice.score(cases, outputs, Resemblyzer(), others=voice.read_others(tmp_path))
+    assert (result.scores["choice"], more.scores["choice"]) == (3, 5)
     wrong = voice.score(cases[:2], outputs, Resemblyzer())
     assert wrong.samples[0].metrics["identified"] == 0 and wrong.scores["ceiling"] is None
 

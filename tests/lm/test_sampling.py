@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from personaplex.lm.sampling import Chooser, Sampling, sample
+from personaplex.lm.sampling import Chooser, Limits, Sampling, sample
 
 
 def draw(logits, sampling, luck):
@@ -79,5 +79,4 @@ def test_settings_without_meaning_are_refused(wrong):
 
 def test_sample_accepts_no_limit_at_all():
     logits = torch.zeros(1, 4)
-    unlimited = torch.zeros(1, dtype=torch.long)
-    assert sample(logits, torch.ones(1), unlimited, 0, torch.tensor([0.6])).item() == 2
+    assert sample(logits, Limits([1.0], [0]), torch.tensor([0.6])).item() == 2

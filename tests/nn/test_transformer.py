@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from personaplex.nn.cache import Ring
 from personaplex.nn.transformer import (
     Attention,
-    RingKV,
+    Call,
     Transformer,
     TransformerConfig,
     make_norm,
@@ -137,7 +138,7 @@ def test_attention_depends_on_distances_alone():
     attention = Attention(SMALL)
     x = torch.randn(1, 6, 24)
     near, far = (rotary_angles(torch.arange(6)[None] + start, 8, 10_000.0) for start in (0, 500))
-    torch.testing.assert_close(attention(x, near, None, None), attention(x, far, None, None), atol=1e-5, rtol=0)
+    torch.testing.assert_close(attention(x, Call(near), None), attention(x, Call(far), None), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -174,11 +175,27 @@ def test_checkpointing_changes_no_gradient():
 
 @torch.no_grad()
 def test_the_ring_gives_each_query_its_window():
-    ring = RingKV(replace(SMALL, context=4), batch=1, capacity=5, like=torch.zeros(1))
+    ring, held = Ring(1, capacity=5, context=4, device=torch.device("cpu")), torch.zeros(5)
     for start in range(0, 12, 2):
-        block = torch.arange(start, start + 2).float().view(1, 1, 2, 1).expand(1, 3, 2, 8)
-        keys, _, mask = ring.append(block, block)
+        window = ring.window(2)
+        held[window.slots[0]] = torch.arange(start, start + 2).float()
         for query in range(2):
-            seen = sorted(keys[0, 0, mask[0, 0, query], 0].tolist())
+            seen = sorted(held[window.mask[0, 0, query]].tolist())
             last = start + query
             assert seen == [float(p) for p in range(max(0, last - 3), last + 1)]
+        ring.advance(2)
+
+
+@torch.no_grad()
+def test_the_places_are_what_the_window_says_of_a_single_position():
+    ring = Ring(3, capacity=4, context=4, device=torch.device("cpu"))
+    generator = torch.Generator().manual_seed(2)
+    while ring.offset.min() < 10:
+        ring.set_active(torch.rand(3, generator=generator) < 0.6)
+        window, places = ring.window(1), ring.places()
+        assert [place.row for place in places] == ring.active.nonzero()[:, 0].tolist()
+        for row, slot, used in places:
+            assert window.slots[row].tolist() == [slot]
+            assert window.mask[row, 0, 0].tolist() == [True] * used + [False] * (4 - used)
+        ring.advance(1)
+    assert Ring(1, capacity=5, context=4, device=torch.device("cpu")).places() is None  # it holds what is not seen

@@ -111,7 +111,8 @@ def test_a_client_that_does_not_read_is_let_go_and_the_others_do_not_notice(mode
                     time.sleep(0.02)
             good.say(speech(2))
             assert len(good.hear(2)[0]) == 2
-            narrow.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the server may have closed it already
+                narrow.shutdown(socket.SHUT_RDWR)
         assert faults(served) == 0
 
 

@@ -79,12 +79,12 @@ def test_the_queue(model):
 
 
 def test_the_longest_conversation(model):
-    with serving(model, sessions=1, limits=Limits(longest=1.2, warning=60)) as served, served.talk() as talker:
-        assert talker.begin()["max_seconds"] == 1.2
+    with serving(model, sessions=1, limits=Limits(longest=3.0, warning=60)) as served, served.talk() as talker:
+        assert talker.begin()["max_seconds"] == 3.0
         near = events(talker, "ending")
-        assert 0 < near["seconds"] <= 1.2 and "conversations may last" in near["reason"]
+        assert 0 < near["seconds"] <= 3.0 and "conversations may last" in near["reason"]
         message, code = talker.error()
-        assert "conversations may last 0.02 minutes" in message and code == 1008
+        assert "conversations may last 0.05 minutes" in message and code == 1008
 
 
 def test_draining_lets_the_last_one_finish_and_nobody_in(model):

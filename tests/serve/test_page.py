@@ -228,6 +228,7 @@ def test_voices_and_personas_are_kept_and_a_recording_is_heard_again(browser, ke
         assert page.input_value("#role") == "You are Ann."
         page.wait_for_selector(".chip[title=Ann] input:checked")
 
+        page.check("label:has-text('The server may record') input")
         visit.talk()
         assert "Recorded by the server" in visit.text("body")
         visit.received(15)

@@ -1,5 +1,6 @@
 """Recordings: what is in them, whose they are, how they end, and that a full disk ends nothing else."""
 
+import base64
 import errno
 import io
 import json
@@ -15,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from websockets.sync.client import connect
 
 from personaplex.errors import UserError
 from personaplex.serve.archive import CUT, Archive
@@ -55,7 +57,7 @@ def listed(server, count, key=ADA):
 
 
 def converse(server, frames=40, key=ADA, **query):
-    with server.talk(key=key, **query) as talker:
+    with server.talk(**{"key": key, "record": 1, **query}) as talker:
         about = talker.begin()
         talker.say(speech(frames))
         sound, words = talker.hear(frames)
@@ -117,13 +119,50 @@ def test_another_key_does_not_know_of_it(server, recorded):
         assert ask(server, "GET", f"/{name}/audio").status_code == 404
 
 
-def test_a_client_that_does_not_want_it_is_not_recorded(server):
-    about, *_ = converse(server, 3, BOB, record=0)
+@pytest.mark.parametrize("said", ["", "0"])
+def test_a_client_that_does_not_ask_for_it_is_not_recorded(server, said):
+    about, *_ = converse(server, 3, BOB, record=said)
     assert about["recording"] is False
-    converse(server, 3, BOB, record=1)
+    converse(server, 3, BOB)
     assert len(listed(server, 1, BOB)) == 1
     assert ask(server, "DELETE", f"/{listed(server, 1, BOB)[0]['id']}", BOB).status_code == 204
     assert listed(server, 0, BOB) == [] and len(list(server.folder.glob("rec_*"))) == 2 * len(listed(server, 1))
+
+
+def answered(socket, opening, sound, by):
+    """Begin and speak until the agent does; the events up to then."""
+    seen = []
+    socket.send(json.dumps(opening))
+    while not seen or by not in seen[-1].values():
+        try:
+            seen.append(json.loads(socket.recv(timeout=0.1)))
+        except TimeoutError:
+            socket.send(json.dumps(sound))
+    return seen
+
+
+@pytest.mark.parametrize("asked", [True, False, None])
+def test_other_protocols_ask_for_it_in_their_own_words(server, monkeypatch, asked):
+    begin, begun = server.service.recordings.begin, []
+    monkeypatch.setattr(
+        server.service.recordings, "begin", lambda **about: begun.append(about["protocol"]) or begin(**about)
+    )
+    address, sound = server.url.replace("http", "ws", 1), base64.b64encode(speech(1).tobytes()).decode()
+    with connect(f"{address}/v1/realtime?key={BOB}", open_timeout=PATIENCE) as socket:
+        session = {"instructions": "You are wise.", **({} if asked is None else {"personaplex_record": asked})}
+        update = {"type": "session.update", "session": session}
+        append = {"type": "input_audio_buffer.append", "audio": sound}
+        seen = answered(socket, update, append, by="response.output_audio.delta")
+    (updated,) = (event for event in seen if event["type"] == "session.updated")
+    assert updated["session"]["personaplex_record"] is bool(asked)
+    assert any(event.get("recording") for event in seen) is bool(asked)
+    with connect(f"{address}/twilio", open_timeout=PATIENCE) as socket:
+        parameters = {"key": BOB, **({} if asked is None else {"record": str(int(asked))})}
+        start = {"event": "start", "start": {"customParameters": parameters}}
+        answered(socket, start, {"event": "media", "media": {"payload": sound}}, by="media")
+    assert begun == (["realtime", "twilio"] if asked else [])
+    for one in listed(server, len(begun), BOB):
+        assert ask(server, "DELETE", f"/{one['id']}", BOB).status_code == 204
 
 
 def test_recording_is_off_by_default(model):
@@ -143,7 +182,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_conversation(model, tmp_path
         write(self, data)
 
     monkeypatch.setattr(soundfile.SoundFile, "write", fills_up)
-    with serving(model, backlog=500, record=tmp_path) as served, served.talk() as talker:
+    with serving(model, backlog=500, record=tmp_path) as served, served.talk(record=1) as talker:
         talker.begin()
         told, heard = None, 0
         while told is None or heard < 60:
@@ -218,7 +257,7 @@ def test_a_server_that_is_killed_leaves_what_can_be_played(model, tmp_path):
     try:
         process.stdout.readline()
         url = next(word for word in process.stdout.readline().split() if word.startswith("http://127.0.0.1:"))
-        with suppress(Exception), Talker(url, format="pcm") as talker:
+        with suppress(Exception), Talker(url, format="pcm", record=1) as talker:
             talker.begin()
             for _ in range(5):
                 talker.say(speech(12))
@@ -267,7 +306,7 @@ def test_what_cannot_be_a_directory_is_a_sentence(tmp_path):
 
 def test_dropped_input_is_written_down(model, tmp_path):
     with serving(model, sessions=1, backlog=10, record=tmp_path) as served:
-        with served.talk() as talker:
+        with served.talk(record=1) as talker:
             talker.begin()
             talker.say(speech(60))
             while b'"dropped"' not in talker.receive()[1]:

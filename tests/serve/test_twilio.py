@@ -34,6 +34,17 @@ def start(socket, **parameters):
     socket.send(json.dumps({"event": "start", "sequenceNumber": "1", "start": about, "streamSid": "MZ1"}))
 
 
+def begin(server, socket, **parameters):
+    """Start, and wait for the persona: nothing tells the caller, and what is said before is not part of the call."""
+    labels = {"model": "tiny", "protocol": "twilio"}
+    begun = lambda: server.service.metrics.registry.get_sample_value("personaplex_sessions_begun_total", labels)  # noqa: E731
+    before, end = begun(), time.monotonic() + PATIENCE
+    start(socket, **parameters)
+    while begun() == before:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def media(socket, pieces, number=[0]):  # noqa: B006 (counts on)
     for piece in pieces:
         number[0] += 1
@@ -62,8 +73,7 @@ def hear(socket, pieces):
 
 def test_a_call(server):
     with call(server) as socket:
-        start(socket, role="You are wise.", voice="NATM1", seed="7", unknown="x")
-        time.sleep(0.5)  # a caller is slower than that
+        begin(server, socket, role="You are wise.", voice="NATM1", seed="7", unknown="x")
         media(socket, voice(16))
         socket.send(json.dumps({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": "1"}}))
         socket.send(json.dumps({"event": "mark", "streamSid": "MZ1", "mark": {"name": "utterance-1"}}))
@@ -99,10 +109,9 @@ def test_what_is_not_twilios_ends_the_call(server, message):
 
 
 def test_a_key_comes_with_the_start(model):
-    with serving(model, guard=Guard(Keys([KEY])), limits=Limits(handshake=1.0)) as served:
+    with serving(model, guard=Guard(Keys([KEY])), limits=Limits(handshake=3.0)) as served:
         with call(served) as socket:
-            start(socket, key=KEY)
-            time.sleep(0.5)
+            begin(served, socket, key=KEY)
             media(socket, voice(6))
             hear(socket, 4)
         for parameters in ({}, {"key": "wrong"}, None):

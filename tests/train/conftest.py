@@ -13,6 +13,7 @@ import torch
 from personaplex.codec.nano import NanoCodec
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.text import Tokenizer
+from personaplex.train.__main__ import PRESETS, main
 from personaplex.train.dialogues import DialoguePack, Drawing
 from personaplex.train.encode import encode_corpus
 from tests.helpers import HEARD, TINY_CODEC, tiny_lm, tiny_tokenizer
@@ -55,6 +56,17 @@ def codec():
 def codes(corpus, codec, tmp_path_factory):
     folder = tmp_path_factory.mktemp("codes")
     encode_corpus(corpus, codec, folder, batch=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lm_run(codes, tmp_path_factory):
+    """A run of three steps, begun by the command."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "tiny", PRESETS["tiny"] | {"card": 32})
+        options = f"--preset tiny --batch 2 --steps 3 --length 96 --voice-frames 6 --lead 2 --no-bf16 --codes {codes}"
+        main(["lm", "--run", str(folder), "--tokenizer", str(tiny_tokenizer()), *options.split()])
     return folder
 
 

@@ -31,7 +31,7 @@ const PLAIN: Settings = {
   speaker: "",
   transport: "auto",
   keep: true,
-  record: true,
+  record: false,
   keys: true,
   key: "",
 };

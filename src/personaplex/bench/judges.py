@@ -7,19 +7,16 @@ kept on disk by the hash of what was asked, so that scoring again costs nothing.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from personaplex.bench.records import write_json
 from personaplex.bench.rules import RuleJudge
 from personaplex.bench.verdicts import BEHAVIOURS, TOP, UNKNOWN, Judge, JudgeError, Verdict
 from personaplex.errors import UserError
-from personaplex.speech.endpoint import Endpoint, EndpointError
+from personaplex.speech.endpoint import AnswerCache, Endpoint, EndpointError
 
 __all__ = ["BEHAVIOURS", "EndpointJudge", "Judge", "JudgeError", "RuleJudge", "Verdict", "make_judge"]
 
@@ -77,9 +74,7 @@ class EndpointJudge:
         pause: float = 1.0,
     ) -> None:
         self._endpoint = Endpoint(url, model, key_env, timeout, retries, pause)
-        self._cache = (
-            cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personaplex" / "judge"
-        )
+        self._kept = AnswerCache(cache, "judge")
         self.name = f"{model} at {self._endpoint.host}"
 
     def relevance(self, context: str, question: str, answer: str) -> float:
@@ -119,10 +114,10 @@ class EndpointJudge:
 
     def _ask(self, instruction: str, asked: str, read: Callable[[str], T]) -> T:
         messages = [{"role": "system", "content": instruction}, {"role": "user", "content": asked}]
-        key = json.dumps([self._endpoint.url, self._endpoint.model, messages]).encode()
-        path = self._cache / f"{hashlib.sha256(key).hexdigest()}.json"
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            return read(json.loads(path.read_text(encoding="utf-8"))["answer"])
+        key = self._kept.key(self._endpoint.url, self._endpoint.model, messages)
+        if (known := self._kept.get(key)) is not None:
+            with contextlib.suppress(ValueError):
+                return read(known)
         for _ in range(2):
             try:
                 answer = self._endpoint.chat(messages)
@@ -133,8 +128,7 @@ class EndpointJudge:
             except ValueError:
                 messages += [{"role": "assistant", "content": answer}, {"role": "user", "content": _REMINDER}]
                 continue
-            with contextlib.suppress(OSError):
-                write_json(path, {"asked": asked, "answer": answer})
+            self._kept.keep(key, asked, answer)
             return verdict
         raise JudgeError(f"No verdict: {self.name} answered {answer.strip()[:80]!r}, which is none.")
 

@@ -1,10 +1,12 @@
-"""A mean and how far to trust it. Knows nothing of what the numbers measure."""
+"""A mean, or a ratio of sums, and how far to trust it. Knows nothing of what the numbers measure."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from personaplex.bench.records import Figure
 
@@ -41,7 +43,6 @@ def _interval(numbers: list[float], seed: int) -> tuple[float | None, float | No
     """The ends of the interval, or None twice."""
     if min(numbers) == max(numbers):
         return None, None
-    import numpy as np
     from scipy.stats import bootstrap
 
     with warnings.catch_warnings():
@@ -58,3 +59,44 @@ def _interval(numbers: list[float], seed: int) -> tuple[float | None, float | No
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
         return None, None
     return float(found.low), float(found.high)
+
+
+def pooled(
+    parts: Sequence[Sequence[float] | None],
+    of: Callable[[np.ndarray], np.ndarray],
+    unit: str = "",
+    better: str = "higher",
+    seed: int = 0,
+) -> Figure:
+    """A number made of sums over samples, such as errors over words, with its bootstrap interval of 95 %.
+
+    Longer samples weigh more than in a mean. The interval is the percentile one over resampled samples; there is none
+    for a single sample.
+
+    Args:
+        parts: of each sample the addends, all of one length; None for a sample that does not count.
+        of: sums `[..., parts]` to the number `[...]`; NaN where it is not defined.
+        unit: see `figure`.
+        better: see `figure`.
+        seed: of the resampling.
+    """
+    rows = np.array([list(row) for row in parts if row is not None], float)
+    if not len(rows):
+        return Figure(None, unit=unit, better=better)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(of(rows.sum(axis=0)))
+        drawn = np.random.default_rng(seed).integers(len(rows), size=(_RESAMPLES, len(rows)))
+        spread = of(rows[drawn].sum(axis=1))
+    if not math.isfinite(value):
+        return Figure(None, unit=unit, better=better)
+    spread = spread[np.isfinite(spread)]
+    if len(rows) < 2 or spread.min() == spread.max():
+        return Figure(value, count=len(rows), unit=unit, better=better)
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = (float(end) for end in np.percentile(spread, [tail, 100 - tail]))
+    return Figure(value, low, high, len(rows), unit, better)
+
+
+def share(sums: np.ndarray) -> np.ndarray:
+    """The first part over the second, for `pooled`: sums `[..., 2]` to `[...]`."""
+    return np.asarray(sums[..., 0] / sums[..., 1])

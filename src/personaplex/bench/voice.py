@@ -2,8 +2,8 @@
 
 *Chance* is the similarity of the output with the other cases' voices; the *ceiling* is that of the voice prompt with
 the codec's own copy of it. That copy says the same words, so *same voice* is the fairer aim: the prompt beside another
-recording of its speaker, after the codec too. *Identified* is the share of outputs whose own voice is the most similar
-of up to twenty.
+recording of its speaker, after the codec too. *Relative* is the sum of similarities over the sum of ceilings.
+*Identified* is the share of outputs whose own voice is the most similar of up to twenty.
 Knows no model: a codec is a function from sound to sound.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from personaplex.audio import normalise_loudness, read_audio, write_wav
 from personaplex.bench.records import OUTPUT_WAV, Case, Event, Figure, Result, Sample, Span, write_json
 from personaplex.bench.service.folders import quiet_room, speak
-from personaplex.bench.statistics import figure
+from personaplex.bench.statistics import figure, pooled, share
 from personaplex.errors import UserError
 from personaplex.frames import SAMPLE_RATE
 from personaplex.speech.engines import Voices
@@ -30,6 +30,7 @@ from personaplex.speech.tts import Speaker
 from personaplex.speech.vad import speech_segments, vad_name
 
 BENCHMARK, TASK = "voice", "similarity"
+OTHERS = "others"  # folder beside the cases
 CHOICE = 20  # voices of which the right one is to be told
 MIN_SPEECH = 1.0  # s of speech below which a voice is not judged
 ROOM = 8.0  # s of quiet after each question
@@ -83,6 +84,24 @@ def cases(folder: Path, count: int = CHOICE, seed: int = 0, speakers: Sequence[S
     return made
 
 
+def read_others(data: Path) -> list[Path]:
+    """The samples of further voices in `data/others`, which nothing is asked of."""
+    return sorted((data / OTHERS).glob("*.wav"))
+
+
+def speak_others(folder: Path, count: int, first: int, seed: int = 0) -> None:
+    """Write samples of `count` further voices of the kind of `cases`, numbered from `first`, into `folder/others`.
+
+    Raises:
+        UserError: when a speech engine is absent.
+    """
+    tts = Voices()
+    for number in range(first, first + count):
+        speaker = _voice(number, np.random.default_rng([seed, number, 7]))
+        pcm = tts.say(_PROMPTS[number % len(_PROMPTS)], speaker).pcm
+        write_wav(folder / OTHERS / f"{number}.wav", normalise_loudness(pcm, PROMPT_LUFS))
+
+
 def read_cases(data: Path) -> list[Case]:
     """Cases of a folder: `{N}/input.wav` and `voice.wav`.
 
@@ -120,6 +139,7 @@ def score(
     encoder: SpeakerEncoder,
     copy: Copy | None = None,
     seed: int = 0,
+    others: Sequence[Path] = (),
 ) -> Result:
     """Score one system's voices.
 
@@ -130,10 +150,12 @@ def score(
         copy: float32 mono `[n]` at 24 kHz through the system's codec and back, the same shape; None for systems
             without one, which then have no ceiling.
         seed: of the bootstrap intervals and of the voices to choose among.
+        others: samples of further voices to choose among, where the cases are fewer than `CHOICE`.
 
     Returns:
-        `scores`: `{"similarity", "chance", "ceiling", "same_voice", "identified"}`: mean cosines and a share. An output
-        or a sample with too little speech is a problem, not a zero.
+        `scores`: `{"similarity", "chance", "ceiling", "same_voice", "identified", "relative", "choice"}`: mean cosines,
+        a share, a ratio, and among how many voices the right one was to be told. An output or a sample with too little
+        speech is a problem, not a zero.
     """
     voices: dict[str, np.ndarray] = {}
     problems: dict[str, str] = {}
@@ -144,6 +166,7 @@ def score(
             voices[case.id] = _embed(read_audio(case.voice), encoder, f"the voice sample {case.voice}")[0]
         except UserError as error:
             problems[case.id] = str(error)
+    strangers = [_embed(read_audio(path), encoder, f"the voice sample {path}")[0] for path in others]
     rng = np.random.default_rng([seed, 11])
     order = list(voices)
     samples = []
@@ -151,9 +174,10 @@ def score(
         if case.id in problems:
             samples.append(Sample(case.id, problem=problems[case.id]))
             continue
-        others = [name for name in order if name != case.id and _differ(name, case, cases)]
-        chosen = [others[k] for k in rng.permutation(len(others))[: CHOICE - 1]]
-        samples.append(_sample(case, outputs(case), encoder, copy, voices[case.id], [voices[name] for name in chosen]))
+        rivals = [name for name in order if name != case.id and _differ(name, case, cases)]
+        chosen = [voices[rivals[k]] for k in rng.permutation(len(rivals))[: CHOICE - 1]]
+        chosen += strangers[: CHOICE - 1 - len(chosen)]
+        samples.append(_sample(case, outputs(case), encoder, copy, voices[case.id], chosen))
     names = {
         "similarity": "higher",
         "chance": "lower",
@@ -165,8 +189,19 @@ def score(
         name: figure([sample.metrics.get(name) for sample in samples], better=better, seed=seed)
         for name, better in names.items()
     }
-    scores = {name: value.value for name, value in figures.items()}
-    ears = {"speaker encoder": encoder.name, "vad": vad_name(), "ceiling": "codec's copy" if copy else "no codec"}
+    both = [(sample.metrics["similarity"], sample.metrics["ceiling"]) for sample in samples if sample.metrics]
+    figures["relative"] = pooled(
+        [(one, top) for one, top in both if one is not None and top is not None], share, seed=seed
+    )
+    choice = [int(sample.notes["chosen among"]) for sample in samples if sample.metrics]
+    scores: dict[str, float | None] = {name: value.value for name, value in figures.items()}
+    scores["choice"] = min(choice, default=None)
+    ears = {
+        "chosen among": str(scores["choice"]),
+        "speaker encoder": encoder.name,
+        "vad": vad_name(),
+        "ceiling": "codec's copy" if copy else "no codec",
+    }
     return Result(BENCHMARK, scores, {"all": figures}, samples, ears)
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from personaplex.checkpoints.archive import unpack_voices
 from personaplex.checkpoints.layouts import codec_recipes, depth_steps, double_depth, lm_recipes
 from personaplex.checkpoints.names import MIMI_NAME, MOSHI_NAME, TOKENIZER_NAME, fetch, locate
+from personaplex.checkpoints.sampling import read_sampling
 from personaplex.checkpoints.weights import Weights, load_weights, shard_files
 from personaplex.codec.base import Codec
 from personaplex.codec.build import build_codec
@@ -128,7 +129,7 @@ def load_model(
         voice_seconds=own.get("voice_seconds"),
         text_lead=_frames(own, "text_lead"),
         heard_lag=_frames(own, "heard_lag"),
-        sampling=_sampling(directory, own),
+        sampling=read_sampling(directory / "config.json", own.get("sampling", {})),
         sha256=hashlib.sha256((weights.digest() + codec_weights.digest()).encode()).hexdigest(),
     )
 
@@ -234,13 +235,6 @@ def own_fields(directory: Path, meta: Mapping[str, Any]) -> Mapping[str, Any]:
 def _frames(own: Mapping[str, Any], field: str) -> int:
     count = own.get(field, 0)
     return count if isinstance(count, int) else 0
-
-
-def _sampling(directory: Path, own: Mapping[str, Any]) -> Sampling:
-    try:
-        return Sampling(**own.get("sampling", {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{directory / 'config.json'}: personaplex.sampling is no such thing ({error}).") from error
 
 
 def _frame(

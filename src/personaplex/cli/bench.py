@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_COST_SOUND = "talk/dialogue/000001/input.ogg"  # of the mini set: what the cost is measured with
+_LONG_TALKS = 3  # beside the dialogues of a corpus
 _DIR = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -29,7 +31,7 @@ _SYSTEMS = (
 _RUN = (
     click.option("--out", type=_DIR, default=Path("bench-results"), show_default=True, help="Answers and report."),
     click.option("--json", "json_file", type=_FILE, help="Write the figures there too."),
-    click.option("--ear", help="pocketsphinx, pocketsphinx-domain, parakeet, whisper-NAME or own."),
+    click.option("--ear", help="pocketsphinx, -domain or -grammar of it, parakeet, whisper-NAME, own."),
     click.option("--judge", default="rules", show_default=True, help="rules, or a model of --endpoint."),
     click.option("--endpoint", metavar="URL", help="OpenAI-compatible; its key is read from OPENAI_API_KEY."),
     click.option("--answers", metavar="MODEL", help="A model of --endpoint answers for cascade.  [default: rules]"),
@@ -118,6 +120,8 @@ def bench() -> None:
     personaplex bench duplex --data FDB --model nano         Full-Duplex-Bench, v1 and v1.5
     personaplex bench duplex --data FDB --outputs FDB        score files that are there already
     personaplex bench service --count 70                     our rebuilt Service-Duplex-Bench
+    personaplex bench talk --data work/test                  whole conversations
+    personaplex bench card --out bench-results               what is wanted, and what was measured
 
     A run that was stopped goes on where it was when it is started again.
     """
@@ -196,9 +200,53 @@ def voice(data: Path | None, count: int, **options: Any) -> None:
     _run(given, lambda measure: [voice_suite(folder, measure)], str(data or "voices of our own"), DOMAIN_EAR)
 
 
+@bench.command()
+@click.option("--data", type=_DIR, help="A corpus of personaplex synth --split test.  [default: the talks in the box]")
+@click.option("--count", type=click.IntRange(1), help="Its first so many dialogues.  [default: all]")
+@click.option("--long", "long_talks", type=click.IntRange(0), help="Long talks, spoken now.  [default: 3 with --data]")
+@click.option("--recording", type=_FILE, multiple=True, help="A recorded user; NAME.txt beside it has the words.")
+@_with(_SYSTEMS)
+@_with(_RUN)
+def talk(
+    data: Path | None, count: int | None, long_talks: int | None, recording: tuple[Path, ...], **options: Any
+) -> None:
+    """Whole conversations: is it silent while spoken to, does it answer, hear and say what it writes, to the end?
+
+    Dialogues of a corpus; talks of 3 minutes and 12 turns with one service role, spoken by flite and espeak-ng into
+    OUT/data/talk; recordings, with --role and --voice.
+
+    \b
+    personaplex synth --out work/test --split test --count 20 --seed 7
+    personaplex bench talk --data work/test --systems nano,silent,echo,babble,cascade
+    personaplex bench talk --recording question.wav --role "$(cat role.txt)"
+    """
+    from personaplex.bench import talk as talks
+    from personaplex.bench.mini import SUPPLEMENT, MiniSet, unpack
+    from personaplex.bench.suites import GRAMMAR_EAR, talk_suite
+    from personaplex.speech.engines import Voices
+
+    given = Given(**options)
+    folder = given.out / "data" / "talk"
+    if data is not None:
+        folder = given.out / "data" / f"talk-{data.resolve().name}"
+        kept = talks.from_corpus(data, folder, count)
+        told = f"{data}, {len(kept)} dialogues"
+    elif not recording and not long_talks:
+        folder = MiniSet(unpack(given.out / "mini", SUPPLEMENT)).talk
+        told = "the talks in the box"
+    else:
+        told = "recordings and long talks"
+    if long_talks is None and data is not None:
+        long_talks = _LONG_TALKS
+    if long_talks:
+        talks.compose(folder, long_talks, Voices(), given.seed)
+    cases = [talks.recording(path, given.role or "", given.voice) for path in recording]
+    _run(given, lambda measure: [talk_suite(folder, measure, cases)], told, GRAMMAR_EAR)
+
+
 @bench.command(name="all")
 @click.option("--mini", is_flag=True, help="Measure on the set in the box.")
-@click.option("--data", type=_DIR, help="Holds folders duplex, service, voice, or some of them.")
+@click.option("--data", type=_DIR, help="Holds folders duplex, service, voice, talk, or some of them.")
 @click.option("--gt-distribution", type=_FILE, help="When people give backchannels, if DIR/duplex does not tell.")
 @_with(_SYSTEMS)
 @_with(_RUN)
@@ -212,16 +260,54 @@ def everything(mini: bool, data: Path | None, gt_distribution: Path | None, **op
     personaplex bench all --mini --systems nano,silent,echo,babble,cascade
     personaplex bench all --data sets --model work/mine/model --json figures.json
     """
-    from personaplex.bench.mini import unpack
+    from personaplex.bench.mini import SUPPLEMENT, unpack
     from personaplex.bench.suites import DOMAIN_EAR, all_suites
 
     if mini == (data is not None):
         raise UserError("Say what to measure on: --mini, or --data DIR.")
     given = Given(**options)
-    folder = data or unpack(given.out / "mini")
+    folder = data or unpack(unpack(given.out / "mini"), SUPPLEMENT)
     sound = given.outputs is None
     told, ear = (str(data), "pocketsphinx") if data else ("the mini set in the box", DOMAIN_EAR)
     _run(given, lambda measure: all_suites(folder, measure, gt_distribution, sound), told, ear)
+
+
+@bench.command()
+@click.option("--model", default="nano", show_default=True, help="A model's name, directory or hub id.")
+@click.option(
+    "--out",
+    "folders",
+    type=_DIR,
+    multiple=True,
+    default=(Path("bench-results"),),
+    show_default=True,
+    help="Of finished runs; may be repeated, and the card is written into the first.",
+)
+@click.option("--no-cost", is_flag=True, help="Leave out size and cost on one core, which are measured now.")
+def card(model: str, folders: tuple[Path, ...], no_cost: bool) -> None:
+    """The floors of the bundled model beside what finished runs found: card.md and card.json.
+
+    \b
+    personaplex bench all --mini && personaplex bench card
+    personaplex bench card --model work/mine/model --out results/duplex --out results/talk
+    """
+    from personaplex.bench import card as cards
+    from personaplex.bench.cost import measure_cost
+    from personaplex.bench.mini.archive import SUPPLEMENT, packed_sound
+    from personaplex.bench.records import write_json
+    from personaplex.checkpoints.model import load_model
+
+    loaded = load_model(model)
+    results = cards.read_results(folders, loaded.name.replace("/", "--"), loaded.sha256)
+    cost = None if no_cost else measure_cost(loaded, packed_sound(_COST_SOUND, SUPPLEMENT))
+    table = cards.rows(results, cost)
+    text = cards.markdown(table)
+    meta = {"model": loaded.name, "sha256": loaded.sha256,
+            "ears": {name: result.ears for name, result in results.items()},
+            "cost_measured_on_s": cost.seconds if cost else None}  # fmt: skip
+    write_json(folders[0] / "card.json", cards.as_json(table, meta))
+    (folders[0] / "card.md").write_text(text, encoding="utf-8")
+    click.echo(text)
 
 
 @bench.command()
@@ -229,7 +315,7 @@ def everything(mini: bool, data: Path | None, gt_distribution: Path | None, **op
 @click.option("--anew", is_flag=True, help="Speak it anew, with flite and espeak-ng.")
 @click.option("--seed", type=click.IntRange(0), help="Of --anew.  [default: the packed set's]")
 def mini(out: Path, anew: bool, seed: int | None) -> None:
-    """Write the mini set: every task of every benchmark in twelve minutes of sound.
+    """Write the mini set: every task of every benchmark in seventeen minutes of sound.
 
     \b
     personaplex bench mini --out mini
@@ -237,14 +323,16 @@ def mini(out: Path, anew: bool, seed: int | None) -> None:
     """
     import tempfile
 
-    from personaplex.bench.mini import ARCHIVE, build, pack, unpack
+    from personaplex.bench.mini import ARCHIVE, SUPPLEMENT, build, pack, unpack
+    from personaplex.bench.mini import supplement as added
     from personaplex.bench.mini.build import SEED
 
     if not anew:
-        unpack(out, ARCHIVE)
+        unpack(unpack(out, ARCHIVE), SUPPLEMENT)
     else:
         with tempfile.TemporaryDirectory() as place:
             build(Path(place) / "set", SEED if seed is None else seed)
+            added.supplement(Path(place) / "set", added.SEED if seed is None else seed)
             pack(Path(place) / "set", Path(place) / "mini.zip")
             unpack(out, Path(place) / "mini.zip")
     click.echo(f"{out} holds the mini set; measure on it with --data {out}.")
@@ -264,7 +352,7 @@ def _run(given: Given, suites: Callable[[Measure], list[Suite]], data: str, ear:
         torch.set_num_threads(given.threads)
     names = given.names("nano")
     judge = make_judge(given.judge, given.endpoint)
-    measure = Measure(listen(given.ear or ear), judge, given.encoder, given.seed)
+    measure = Measure(listen(given.ear or ear), judge, given.encoder, given.seed, given.ear is not None)
     chosen = suites(measure)
     systems = _systems(given, names)
     meta = {"data": data, "seed": given.seed, "ear": measure.ear.name, "judge": judge.name, "version": __version__}

@@ -38,7 +38,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--watermark", is_flag=True, help="Mark the outgoing sound as synthetic.")
 @click.option("--trace", type=_PATH, metavar="DIR", help="Write what happens, frame by frame, and what users say.")
 @click.option("--data", type=_PATH, metavar="DIR", help="Voices and personas.  [default: ~/.local/share/personaplex]")
-@click.option("--record", type=_PATH, metavar="DIR", help="Record conversations: sound and words of both sides.")
+@click.option("--record", type=_PATH, metavar="DIR", help="Record the conversations that ask for it.")
 @click.option("--retention-days", type=click.FloatRange(0, min_open=True), help="Age of deletion.  [default: none]")
 @click.option("--log-json", is_flag=True, help="Logs for programs: a JSON object a line.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in this machine's browser.")
@@ -127,7 +127,7 @@ def serve(
         elif host not in LOOPBACK:
             click.echo("Anybody who can reach this machine can talk with it.")
         if record is not None:
-            click.echo(f"It records every conversation in {record} unless the client asks it not to.")
+            click.echo(f"It records in {record} the conversations whose clients ask for it.")
         if certificate is not None and certificate.made:
             click.echo(f"The certificate in {ssl_dir} is new and self-signed: browsers will ask whether to trust it.")
         if certificate is None and host not in LOOPBACK:

@@ -18,6 +18,7 @@ from personaplex.engine.stepper import Choice, Prefix, Stepper, prefill
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
 from personaplex.lm.sampling import Chooser, Sampling
+from personaplex.nn.layout import lay_out_for_steps
 from personaplex.persona.persona import Persona, PromptedModel, TextEncoder, build_prompt
 from personaplex.persona.prompt import Prompt
 
@@ -91,7 +92,7 @@ class Engine:
     which may be any.
 
     Args:
-        model: the model that all of them talk with.
+        model: the model that all of them talk with; its weights may be moved in memory, and stay what they are.
         capacity: the most conversations at once; a tick costs about the same however many there are.
         prefix_bytes: memory for the prompts of personas seen before.
         exact_times: wait for the device before reading the clock, so that traces tell its work apart.
@@ -109,6 +110,8 @@ class Engine:
         self.totals = Totals()
         self._exact_times = exact_times and self.device.type == "cuda"
         self._sound = next(model.codec.parameters())  # its dtype and device are those of sound
+        lay_out_for_steps(model.lm)  # before states are made, which look at where the weights lie
+        lay_out_for_steps(model.codec)
         self._stepper = Stepper(model.lm, self.rows)
         self._encoder = model.codec.init_encoder_state(self.rows)
         self._decoder = model.codec.init_decoder_state(self.rows)

@@ -13,7 +13,7 @@ import torch
 
 from personaplex.frames import UNGENERATED
 from personaplex.lm.model import LanguageModel
-from personaplex.nn.transformer import TransformerState
+from personaplex.nn.cache import TransformerState
 from personaplex.persona.prompt import Prompt
 
 
@@ -28,7 +28,12 @@ class Choice(Protocol):
 
 
 def predict(
-    lm: LanguageModel, hidden: torch.Tensor, known: torch.Tensor, luck: torch.Tensor, choice: Choice
+    lm: LanguageModel,
+    hidden: torch.Tensor,
+    known: torch.Tensor,
+    luck: torch.Tensor,
+    choice: Choice,
+    depth: TransformerState | None = None,
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
@@ -41,18 +46,24 @@ def predict(
         known: int64 `[B, S]`, the column as far as it was written beforehand, else `UNGENERATED`.
         luck: uniform numbers `[B, 1 + K]`.
         choice: chooses tokens from logits.
+        depth: the depth transformer's state, to be used again and again; None for a new one.
 
     Returns:
         int64 `[B, S]`: `known` with the model's cells filled in.
     """
     layout = lm.layout
+    open_cells, cells_before, chances = (known == UNGENERATED).unbind(1), known.unbind(1), luck.unbind(1)
 
     def keep(stream: int, chosen: torch.Tensor) -> torch.Tensor:
-        return torch.where(known[:, stream] == UNGENERATED, chosen, known[:, stream])
+        return torch.where(open_cells[stream], chosen, cells_before[stream])
 
-    text = keep(0, choice.text(lm.text_linear(hidden), luck[:, 0]))
+    text = keep(0, choice.text(lm.text_linear(hidden), chances[0]))
     steps = layout.codebooks
-    codes = lm.depth_steps(hidden, text, steps, lambda logits, k: keep(1 + k, choice.audio(logits, luck[:, 1 + k])))
+
+    def pick(logits: torch.Tensor, step: int) -> torch.Tensor:
+        return keep(1 + step, choice.audio(logits, chances[1 + step]))
+
+    codes = lm.depth_steps(hidden, text, steps, pick, depth)
     cells = [text[:, None], codes, known[:, layout.user]]
     if lm.heard_linear is not None:
         cells.append(keep(-1, lm.heard_linear(hidden).argmax(dim=-1))[:, None])
@@ -121,6 +132,7 @@ class Stepper:
         self.cells = torch.full(shape, UNGENERATED, dtype=torch.long, device=device)
         self.position = torch.zeros(capacity, dtype=torch.long, device=device)  # the column that each row feeds next
         self.state = lm.init_state(capacity)
+        self.depth = lm.init_depth_state(capacity)
 
     @torch.inference_mode()
     def begin(self, row: int, prefix: Prefix, luck: torch.Tensor, choice: Choice) -> None:
@@ -165,7 +177,7 @@ class Stepper:
         column = self._read(position[:, None].expand(-1, layout.streams))
         hidden = self.lm.temporal(self.lm.embed(column[:, :, None]), self.state)[:, 0]
         following = (position + 1)[:, None].expand(-1, layout.streams)
-        tokens = predict(self.lm, hidden, self._read(following), luck, choice)
+        tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth)
         self._write(following, slice(0, layout.streams), tokens, active)
         oldest = (position - self.late)[:, None]
         frame = self._read(oldest + self.delays)

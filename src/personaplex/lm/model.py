@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from personaplex.frames import ZERO, lag, undelay
 from personaplex.lm.config import LMConfig
-from personaplex.nn.transformer import Transformer, TransformerState, init_linear, make_norm
+from personaplex.nn.cache import TransformerState
+from personaplex.nn.transformer import Transformer, init_linear, make_norm
 
 Pick = Callable[[torch.Tensor, int], torch.Tensor]
 """Chooses tokens int64 `[B]` from logits `[B, card]` of depth step k."""
@@ -86,25 +87,43 @@ class LanguageModel(nn.Module):
 
     def embed(self, columns: torch.Tensor) -> torch.Tensor:
         """The sum of the streams' embeddings: int64 `[B, S, T]` → `[B, T, dim]`."""
-        x = self.emb[0](columns[:, 1])
-        for index in range(1, self.config.n_q):
-            x = x + self.emb[index](columns[:, 1 + index])
-        x = x + self.text_emb(columns[:, 0])
-        return x if self.heard_emb is None else x + self.heard_emb(columns[:, -1])
+        tables, streams = [*self.emb, self.text_emb], [*range(1, 1 + self.config.n_q), 0]
+        if self.heard_emb is not None:
+            tables.append(self.heard_emb)
+            streams.append(-1)
+        # A live column on a CPU has no cell to blank out; what lies below 0 there is in rows that take no part.
+        plain = columns.device.type == "cpu" and not torch.is_grad_enabled() and not (columns == ZERO).any()
+        if plain:
+            columns = columns.clamp(min=0)
+        x: torch.Tensor | None = None
+        for table, stream in zip(tables, streams, strict=True):
+            tokens = columns[:, stream]
+            part = F.embedding(tokens, table.weight) if plain else table(tokens)
+            x = part if x is None else x + part
+        assert x is not None, "there is always the text stream"
+        return x
 
     def init_state(self, batch: int, capacity: int | None = None) -> TransformerState:
         """The temporal transformer's state for `batch` conversations, one column a call (or a prompt of `capacity`)."""
         return self.transformer.init_state(batch, capacity=capacity)
 
+    def init_depth_state(self, batch: int) -> TransformerState:
+        """The depth transformer's state for the columns of `batch` conversations, one after the other."""
+        return self.depformer.init_state(batch)
+
     def temporal(self, embedded: torch.Tensor, state: TransformerState | None = None) -> torch.Tensor:
         """Temporal transformer and output norm: `[B, T, dim]` → `[B, T, dim]`."""
         return self.out_norm(self.transformer(embedded, state))
 
-    def _depth_input(self, hidden: torch.Tensor, step: int, previous: torch.Tensor) -> torch.Tensor:
-        """Input of depth step `step`: the projected hidden state plus the embedding of the token before it."""
-        index = self.config.schedule[step] if self.config.depformer_multi_linear else 0
-        embedding = self.depformer_text_emb if step == 0 else self.depformer_emb[step - 1]
-        return self.depformer_in[index](hidden) + embedding(previous)
+    def _depth_inputs(self, hidden: torch.Tensor, steps: int) -> list[torch.Tensor]:
+        """The projected hidden state, for each depth step; steps that share a projection share the result."""
+        indices = self.config.schedule[:steps] if self.config.depformer_multi_linear else [0] * steps
+        projected = {index: self.depformer_in[index](hidden) for index in dict.fromkeys(indices)}
+        return [projected[index] for index in indices]
+
+    def _depth_embedding(self, step: int, previous: torch.Tensor) -> torch.Tensor:
+        """The embedding, at depth step `step`, of the token before it."""
+        return (self.depformer_text_emb if step == 0 else self.depformer_emb[step - 1])(previous)
 
     def depth(self, hidden: torch.Tensor, targets: torch.Tensor, steps: int | None = None) -> torch.Tensor:
         """Teacher-forced depth transformer.
@@ -118,11 +137,14 @@ class LanguageModel(nn.Module):
             Logits `[N, steps, card]`.
         """
         linears = self.linears[: steps or self.config.dep_q]
-        inputs = [self._depth_input(hidden, step, targets[:, step]) for step in range(len(linears))]
+        projected = self._depth_inputs(hidden, len(linears))
+        inputs = [part + self._depth_embedding(step, targets[:, step]) for step, part in enumerate(projected)]
         out = self.depformer(torch.stack(inputs, dim=1))
         return torch.stack([linear(out[:, step]) for step, linear in enumerate(linears)], dim=1)
 
-    def depth_steps(self, hidden: torch.Tensor, text: torch.Tensor, steps: int, pick: Pick) -> torch.Tensor:
+    def depth_steps(
+        self, hidden: torch.Tensor, text: torch.Tensor, steps: int, pick: Pick, state: TransformerState | None = None
+    ) -> torch.Tensor:
         """Run the depth transformer step by step, each on the token that `pick` chose before.
 
         Args:
@@ -130,14 +152,17 @@ class LanguageModel(nn.Module):
             text: int64 `[B]`, the column's text token.
             steps: codebooks to produce: the agent's suffice when the user's are given.
             pick: chooses a token from a step's logits; it may return a forced one.
+            state: from `init_depth_state` for as many rows, to be used again and again; None for a new one.
 
         Returns:
             int64 `[B, steps]`.
         """
-        state = self.depformer.init_state(hidden.shape[0])
+        if state is None:
+            state = self.init_depth_state(len(hidden))
+        state.rewind()
         token, tokens = text, []
-        for step in range(steps):
-            x = self.depformer(self._depth_input(hidden, step, token)[:, None], state)
+        for step, projected in enumerate(self._depth_inputs(hidden, steps)):
+            x = self.depformer((projected + self._depth_embedding(step, token))[:, None], state)
             token = pick(self.linears[step](x[:, 0]), step)
             tokens.append(token)
         return torch.stack(tokens, dim=1)

@@ -52,9 +52,10 @@ class Chooser:
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device | str | None = None):
         self._all_greedy = all(row.greedy for row in rows)
+        self._any_greedy = any(row.greedy for row in rows)
         self._greedy = torch.tensor([row.greedy for row in rows], device=device)
-        self._text = _Settings([row.temp_text for row in rows], [row.topk_text for row in rows], device)
-        self._audio = _Settings([row.temp_audio for row in rows], [row.topk_audio for row in rows], device)
+        self._text = Limits([row.temp_text for row in rows], [row.topk_text for row in rows], device)
+        self._audio = Limits([row.temp_audio for row in rows], [row.topk_audio for row in rows], device)
 
     def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
@@ -64,47 +65,58 @@ class Chooser:
         """Choose audio codes int64 `[B]` from logits `[B, card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
         return self._choose(logits, self._audio, luck)
 
-    def _choose(self, logits: torch.Tensor, settings: _Settings, luck: torch.Tensor) -> torch.Tensor:
-        best = logits.argmax(dim=-1)
+    def _choose(self, logits: torch.Tensor, limits: Limits, luck: torch.Tensor) -> torch.Tensor:
         if self._all_greedy:
-            return best
-        return torch.where(
-            self._greedy, best, sample(logits, settings.temperature, settings.top_k, settings.widest, luck)
-        )
+            return logits.argmax(dim=-1)
+        drawn = sample(logits, limits, luck)
+        return torch.where(self._greedy, logits.argmax(dim=-1), drawn) if self._any_greedy else drawn
 
 
-class _Settings:
-    def __init__(self, temperatures: Sequence[float], top_ks: Sequence[int], device: torch.device | str | None):
-        self.temperature = torch.tensor(temperatures, dtype=torch.float32, device=device)
-        self.top_k = torch.tensor(top_ks, dtype=torch.long, device=device)
-        self.widest = max(top_ks, default=0)
+class Limits:
+    """Temperatures and top-k of a batch of rows, as tensors.
+
+    Args:
+        temperatures: of each row, above 0.
+        top_ks: of each row; 0 for all tokens.
+        device: where the logits are.
+    """
+
+    def __init__(self, temperatures: Sequence[float], top_ks: Sequence[int], device: torch.device | str | None = None):
+        self.temperature = torch.tensor(temperatures, dtype=torch.float32, device=device)[:, None]
+        self.widest = max(top_ks, default=0)  # known beforehand, so that no device is waited for
+        self.last = torch.tensor([max(top_k - 1, 0) for top_k in top_ks], device=device)[:, None]
+        self.unlimited: torch.Tensor | None = None
+        if self.widest and not all(top_ks):
+            self.unlimited = torch.tensor([top_k == 0 for top_k in top_ks], device=device)[:, None]
 
 
-def sample(
-    logits: torch.Tensor, temperature: torch.Tensor, top_k: torch.Tensor, widest: int, luck: torch.Tensor
-) -> torch.Tensor:
+def sample(logits: torch.Tensor, limits: Limits, luck: torch.Tensor) -> torch.Tensor:
     """Draw one token a row by inverting the cumulative distribution.
 
     Candidates that tie with the k-th likeliest all stay, so that a sort's order never decides which of them remain.
 
     Args:
         logits: `[B, card]`.
-        temperature: float `[B]`, above 0.
-        top_k: int64 `[B]`; 0 for all tokens.
-        widest: the largest of `top_k`, known beforehand so that no device is waited for.
+        limits: of the B rows.
         luck: uniform numbers `[B]` in 0 ≤ u < 1.
 
     Returns:
         int64 `[B]`.
     """
     card = logits.shape[-1]
-    scaled = logits.float() / temperature[:, None]
-    if widest:
-        ordered = scaled.topk(min(widest, card), dim=-1).values
-        last = (top_k - 1).clamp(min=0, max=ordered.shape[1] - 1)
-        floor = ordered.gather(1, last[:, None]).masked_fill((top_k == 0)[:, None], float("-inf"))
-        scaled = scaled.masked_fill(scaled < floor, float("-inf"))
-    likelihood = (scaled - scaled.amax(dim=-1, keepdim=True)).exp()
-    cumulative = likelihood.double().cumsum(dim=-1)  # double: a sum's order must not move a boundary that luck can hit
+    scaled = logits.float() / limits.temperature
+    if limits.widest:
+        ordered = scaled.topk(min(limits.widest, card), dim=-1).values
+        last = limits.last if limits.widest <= card else limits.last.clamp(max=card - 1)
+        floor = ordered.gather(1, last)
+        if limits.unlimited is not None:
+            floor.masked_fill_(limits.unlimited, float("-inf"))
+        scaled.masked_fill_(scaled < floor, float("-inf"))
+        likeliest = ordered[:, :1]
+    else:
+        likeliest = scaled.amax(dim=-1, keepdim=True)
+    likelihood = scaled.sub_(likeliest).exp_()
+    # Double: a sum's order must not move a boundary that luck can hit.
+    cumulative = likelihood.cumsum(dim=-1, dtype=torch.float64)
     threshold = luck.double()[:, None] * cumulative[:, -1:]
-    return (cumulative <= threshold).sum(dim=-1).clamp(max=card - 1)
+    return (cumulative <= threshold).sum(dim=-1)

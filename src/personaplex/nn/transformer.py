@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from personaplex.nn.state import State
+from personaplex.nn.cache import Cache, Past, Ring, RingKV, StepKV, TransformerState
+from personaplex.nn.step import StepPlan
 
 
 @dataclass(frozen=True)
@@ -115,89 +116,21 @@ def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tenso
     return turned.flatten(-2).to(x.dtype)
 
 
-class RingKV(State):
-    """Keys and values of the last `capacity` positions of each row, every row at its own offset.
+@dataclass(frozen=True)
+class Call:
+    """What all blocks share while they map one stretch of positions.
 
-    A block of T new positions is written before it is read, so a row sees `context` positions exactly only while
-    `capacity >= context + T - 1`.
+    Attributes:
+        angles: of the rotary positions (`rotary_angles`); None without them.
+        mask: bool, true where a position is seen; None for all that are not in the future.
+        slots: where the ring takes the new positions, `[B, T]`; None without a ring.
+        step: which step of the schedule the first position is.
     """
 
-    def __init__(self, config: TransformerConfig, batch: int, capacity: int, like: torch.Tensor):
-        shape = (batch, config.num_heads, capacity, config.head_dim)
-        self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        self.values = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        self.offset = torch.zeros(batch, dtype=torch.long, device=like.device)
-        self.context = config.context
-
-    def reset_own(self, rows: torch.Tensor | None) -> None:
-        """Forget the given rows: only the offset need go, older slots are masked by it."""
-        if rows is None:
-            self.offset.zero_()
-        else:
-            self.offset.index_fill_(0, rows, 0)
-
-    def copy_row_own(self, row: int, source: State, source_row: int) -> None:
-        """Copy one row from a ring of the same or a smaller capacity that has not wrapped yet."""
-        assert isinstance(source, RingKV)
-        used = source.keys.shape[2]
-        assert used <= self.keys.shape[2], "the source ring is larger than this one"
-        self.keys[row, :, :used].copy_(source.keys[source_row])
-        self.values[row, :, :used].copy_(source.values[source_row])
-        self.offset[row].copy_(source.offset[source_row])
-
-    def positions(self, length: int) -> torch.Tensor:
-        """Positions `[B, length]` that the next block occupies."""
-        return self.offset[:, None] + torch.arange(length, device=self.offset.device)
-
-    def append(
-        self, keys: torch.Tensor, values: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Write a block `[B, H, T, D]`; return all keys, all values and the bool mask `[B, 1, T, capacity]`."""
-        batch, heads, length, head_dim = keys.shape
-        capacity = self.keys.shape[2]
-        queries = self.positions(length)
-        slots = (queries % capacity)[:, None, :, None].expand(batch, heads, length, head_dim)
-        self.keys.scatter_(2, slots, keys)
-        self.values.scatter_(2, slots, values)
-        last = queries[:, -1:]
-        held = last - (last - torch.arange(capacity, device=last.device)) % capacity  # [B, capacity]
-        distance = queries[:, :, None] - held[:, None, :]
-        mask = (held >= 0)[:, None, :] & (distance >= 0)
-        if self.context is not None:
-            mask &= distance < self.context
-        self.keep(self.offset, self.offset + length)
-        return self.keys, self.values, mask[:, None]
-
-
-class StepKV(State):
-    """Keys and values of a short sequence that all rows walk in step: the depth transformer within one frame."""
-
-    def __init__(self) -> None:
-        self.step = 0
-        self.keys: list[torch.Tensor] = []
-        self.values: list[torch.Tensor] = []
-
-    def positions(self, length: int) -> torch.Tensor:
-        """Not used: the depth transformer has no positional embedding."""
-        raise ValueError("a depth transformer has no rotary positions")
-
-    def append(
-        self, keys: torch.Tensor, values: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Add one position `[B, H, 1, D]`; return all so far. No mask is needed: all of them are in the past."""
-        self.keys.append(keys)
-        self.values.append(values)
-        return torch.cat(self.keys, dim=2), torch.cat(self.values, dim=2), None
-
-
-Cache = RingKV | StepKV
-
-
-class Past(State):
-    """The last positions that a short convolution read, `[B, reach, C]`."""
-
-    def __init__(self, config: TransformerConfig, batch: int, like: torch.Tensor):
-        self.last = torch.zeros(batch, config.short_conv, config.dim, dtype=like.dtype, device=like.device)
+    angles: tuple[torch.Tensor, torch.Tensor] | None = None
+    mask: torch.Tensor | None = None
+    slots: torch.Tensor | None = None
+    step: int = 0
 
 
 class ShortConv(nn.Module):
@@ -215,10 +148,13 @@ class ShortConv(nn.Module):
     def forward(self, x: torch.Tensor, past: Past | None) -> torch.Tensor:
         """Map `x [B, T, C]` to the same shape; `past` is read and carried on."""
         reach, length = len(self.weight), x.shape[1]
-        before = x.new_zeros(x.shape[0], reach, x.shape[2]) if past is None else past.last.to(x.dtype)
+        if past is None:
+            before = x.new_zeros(x.shape[0], reach, x.shape[2])
+        else:
+            before = past.last.flip(1).to(x.dtype)
         sequence = torch.cat([before, x], dim=1)
         if past is not None:
-            past.keep(past.last, sequence[:, length:])
+            past.keep(past.last, sequence[:, length:].flip(1))
         out, weight = x, self.weight.to(x.dtype)
         for index in range(reach):
             start = reach - 1 - index
@@ -241,9 +177,12 @@ class StepLinear(nn.Module):
         return by_step(self.schedule, step, x, self._apply_set)
 
     def _apply_set(self, index: int, x: torch.Tensor) -> torch.Tensor:
-        if self.schedule is None:
-            return F.linear(x, self.weight)
-        return F.linear(x, self.weight.view(max(self.schedule) + 1, -1, self.weight.shape[1])[index])
+        return F.linear(x, self.weights_of(index))
+
+    def weights_of(self, index: int) -> torch.Tensor:
+        """One set of weights, `[out, in]`."""
+        sets = 1 if self.schedule is None else max(self.schedule) + 1
+        return self.weight.view(sets, -1, self.weight.shape[1])[index]
 
 
 def by_step(
@@ -270,12 +209,12 @@ def init_linear(weight: torch.Tensor) -> None:
 
 
 def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Attention of a few new positions, `[B, H, T, D]`, over cached keys and values `[B, H, N, D]`.
+    """Attention of a few new positions, `[..., T, D]`, over cached keys and values `[..., N, D]`.
 
     On a CPU it is spelled out: the fused kernel there rounds a row differently from thread to thread, and what a row is
     given must not depend on which row it is.
     """
-    if query.device.type != "cpu" or query.shape[2] > 16:
+    if query.device.type != "cpu" or query.shape[-2] > 16:
         return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
     scores = torch.matmul(query * query.shape[-1] ** -0.5, keys.transpose(-1, -2)).float()
     if mask is not None:
@@ -312,27 +251,27 @@ class Attention(nn.Module):
         self.out_proj = StepLinear(config.dim, config.dim, config.schedule)
 
     def _project(self, index: int, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.in_proj_weight.view(self.config.weight_sets, -1, self.config.dim)[index])
+        return F.linear(x, self.weights_of(index))
 
-    def forward(
-        self,
-        x: torch.Tensor,
-        angles: tuple[torch.Tensor, torch.Tensor] | None,
-        mask: torch.Tensor | None,
-        cache: Cache | None,
-    ) -> torch.Tensor:
+    def weights_of(self, index: int) -> torch.Tensor:
+        """One set of the weights that project to queries, keys and values, `[3 * dim, dim]`."""
+        return self.in_proj_weight.view(self.config.weight_sets, -1, self.config.dim)[index]
+
+    def forward(self, x: torch.Tensor, call: Call, cache: Cache | None) -> torch.Tensor:
         """Attend over `x [B, T, C]`, and over the cache when there is one."""
-        step = cache.step if isinstance(cache, StepKV) else 0
-        projected = by_step(self.config.schedule, step, x, self._project)
+        projected = by_step(self.config.schedule, call.step, x, self._project)
         query, key, value = projected.unflatten(-1, (3, self.config.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        if angles is not None:
-            query, key = rotate(query, *angles), rotate(key, *angles)
+        if call.angles is not None:
+            query, key = rotate(query, *call.angles), rotate(key, *call.angles)
         if cache is None:
-            out = attend_all(query, key, value, mask)
+            out = attend_all(query, key, value, call.mask)
+        elif isinstance(cache, StepKV):
+            out = attend(query, *cache.append(key, value), None)
         else:
-            keys, values, mask = cache.append(key, value)
-            out = attend(query, keys, values, mask)
-        return self.out_proj(out.transpose(1, 2).flatten(2), step)
+            assert call.slots is not None, "a ring needs slots to write to"
+            cache.write(call.slots, key, value)
+            out = attend(query, cache.keys, cache.values, call.mask)
+        return self.out_proj(out.transpose(1, 2).flatten(2), call.step)
 
 
 class GatedFeedForward(nn.Module):
@@ -386,34 +325,16 @@ class Block(nn.Module):
         return self.gating(x)
 
     def forward(
-        self,
-        x: torch.Tensor,
-        angles: tuple[torch.Tensor, torch.Tensor] | None,
-        mask: torch.Tensor | None,
-        cache: Cache | None,
-        pasts: Sequence[Past] | None = None,
+        self, x: torch.Tensor, call: Call, cache: Cache | None = None, pasts: Sequence[Past] | None = None
     ) -> torch.Tensor:
-        """Map `[B, T, C]` to the same shape."""
-        step = cache.step if isinstance(cache, StepKV) else 0
-        x = x + self.layer_scale_1(self.self_attn(self._near(0, self.norm1(x), pasts), angles, mask, cache))
-        return x + self.layer_scale_2(self._feed_forward(self._near(1, self.norm2(x), pasts), step))
+        """Map `[B, T, C]` to the same shape; the caches go with it."""
+        x = x + self.layer_scale_1(self.self_attn(self._near(0, self.norm1(x), pasts), call, cache))
+        return x + self.layer_scale_2(self._feed_forward(self._near(1, self.norm2(x), pasts), call.step))
 
     def _near(self, index: int, x: torch.Tensor, pasts: Sequence[Past] | None) -> torch.Tensor:
         if self.short_convs is None:
             return x
         return self.short_convs[index](x, None if pasts is None else pasts[index])
-
-
-class TransformerState(State):
-    """One KV cache for each layer, and the past of each of its two short convolutions where it has them."""
-
-    def __init__(self, caches: list[Cache], pasts: list[Past] | None = None):
-        self.caches = caches
-        self.pasts = pasts or []
-
-    def pasts_of(self, layer: int) -> list[Past] | None:
-        """The pasts of one layer's short convolutions; None where it has none."""
-        return self.pasts[2 * layer : 2 * layer + 2] or None
 
 
 class Transformer(nn.Module):
@@ -437,39 +358,67 @@ class Transformer(nn.Module):
                 equals offline for ever.
             capacity: ring slots, when fewer than the context's are known to suffice (a prompt's prefill).
         """
-        if self.config.schedule is not None:
-            return TransformerState([StepKV() for _ in self.layers])
-        if capacity is None:
-            if self.config.context is None:
-                raise ValueError("a transformer without a context needs a capacity to stream")
-            capacity = self.config.context + max_block - 1
-        like = next(self.parameters())
-        pasts = [Past(self.config, batch, like) for _ in range(2 * len(self.layers) if self.config.short_conv else 0)]
-        return TransformerState([RingKV(self.config, batch, capacity, like) for _ in self.layers], pasts)
+        config, like = self.config, next(self.parameters())
+        if config.schedule is not None:
+            shape = config.num_heads, len(config.schedule), config.head_dim
+            state = TransformerState(None, [StepKV(batch, *shape, like) for _ in self.layers])
+        else:
+            if capacity is None:
+                if config.context is None:
+                    raise ValueError("a transformer without a context needs a capacity to stream")
+                capacity = config.context + max_block - 1
+            pasts = 2 * len(self.layers) if config.short_conv else 0
+            state = TransformerState(
+                Ring(batch, capacity, config.context, like.device),
+                [RingKV(batch, config.num_heads, capacity, config.head_dim, like) for _ in self.layers],
+                [Past(batch, config.short_conv, config.dim, like) for _ in range(pasts)],
+            )
+        if self._can_plan(like):
+            state.plan = StepPlan(self, batch, state)
+        return state
+
+    def _can_plan(self, like: torch.Tensor) -> bool:
+        """Whether a `StepPlan` knows blocks of this shape."""
+        config = self.config
+        shape = config.gating == "silu" and config.norm.startswith("rms_norm") and config.layer_scale is None
+        return shape and like.device.type == "cpu" and like.dtype == torch.float32
 
     def forward(self, x: torch.Tensor, state: TransformerState | None = None) -> torch.Tensor:
         """Map `x [B, T, C]` to the same shape; with a state, `x` goes on where the last call ended."""
-        batch, length, _ = x.shape
+        if state is None:
+            return self._whole(x)
+        length, ring = x.shape[1], state.ring
+        step = state.caches[0].step if isinstance(state.caches[0], StepKV) else 0
+        angles = None
+        if ring is not None and self.config.rope:
+            angles = rotary_angles(ring.positions(length), self.config.head_dim, self.config.max_period)
+        # Only a plan knows which slots are in use, for which it looks at the host: a GPU keeps to static shapes.
+        plan = state.plan if length == 1 and not torch.is_grad_enabled() else None
+        places = ring.places() if plan is not None and ring is not None else None
+        if plan is not None and ring is None:
+            x = plan.walk(x[:, 0], step)[:, None]
+        elif plan is not None and places is not None:
+            x = plan.advance(x[:, 0], angles, places)[:, None]
+        else:
+            window = None if ring is None else ring.window(length)
+            call = Call(angles, step=step) if window is None else Call(angles, window.mask, window.slots)
+            for index, layer in enumerate(self.layers):
+                x = layer(x, call, state.caches[index], state.pasts_of(index))
+        state.advance(length)
+        return x
+
+    def _whole(self, x: torch.Tensor) -> torch.Tensor:
+        config, length = self.config, x.shape[1]
         angles = mask = None
-        if self.config.rope:
-            if state is None:
-                positions = torch.arange(length, device=x.device)[None]
-            else:
-                positions = state.caches[0].positions(length)
-            angles = rotary_angles(positions, self.config.head_dim, self.config.max_period)
-        context = self.config.context
-        if state is None and context is not None and length > context:
+        if config.rope:
+            angles = rotary_angles(torch.arange(length, device=x.device)[None], config.head_dim, config.max_period)
+        if config.context is not None and length > config.context:
             distance = torch.arange(length, device=x.device)[:, None] - torch.arange(length, device=x.device)
-            mask = (distance >= 0) & (distance < context)
-        for index, layer in enumerate(self.layers):
-            if self.checkpointing and self.training and state is None:
-                x = checkpoint(layer, x, angles, mask, None, use_reentrant=False)
-            elif state is None:
-                x = layer(x, angles, mask, None)
+            mask = (distance >= 0) & (distance < config.context)
+        call = Call(angles, mask)
+        for layer in self.layers:
+            if self.checkpointing and self.training:
+                x = checkpoint(layer, x, call, use_reentrant=False)
             else:
-                x = layer(x, angles, mask, state.caches[index], state.pasts_of(index))
-        if state is not None:
-            for cache in state.caches:
-                if isinstance(cache, StepKV):
-                    cache.step += length
+                x = layer(x, call)
         return x

@@ -26,7 +26,7 @@ class Spoken:
         heard: a piece of what it heard the user say, "" for most frames and where the model has no such stream.
         tick_ms: the engine's step that made it.
         queue: frames of the user's that still wait.
-        late: frames of this conversation so far that were answered later than one frame's length.
+        late: frames of this conversation so far that were answered late (`clock.LATE_FRAME`).
         user: the frame of the user's that it answers, float32 `[1920]`.
     """
 

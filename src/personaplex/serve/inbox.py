@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -9,7 +10,10 @@ from collections import deque
 import numpy as np
 
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
+from personaplex.serve.clock import Place
 from personaplex.serve.limits import BACKLOG_FRAMES
+
+DRIFT = 1e-3  # by which a client's clock may run fast without its frames being due ever later than they came
 
 
 class Inbox:
@@ -25,7 +29,7 @@ class Inbox:
         self._frames: deque[tuple[np.ndarray, float]] = deque()
         self._rest = np.zeros(0, np.float32)
         self._due = 0.0  # of the newest frame
-        self.newest = 0.0  # when sound last came
+        self._newest = -math.inf  # when sound last came
 
     @property
     def waiting(self) -> int:
@@ -33,20 +37,20 @@ class Inbox:
         return len(self._frames)
 
     @property
-    def oldest(self) -> float:
-        """When the frame that waits longest was due; now, where none waits."""
+    def place(self) -> Place:
+        """What the clock must know."""
         with self._lock:
-            return self._frames[0][1] if self._frames else time.perf_counter()
+            return Place(self._frames[0][1] if self._frames else None, self._newest)
 
     def put(self, pcm: np.ndarray) -> int:
         """Add sound `[n]` of any length; returns how many old frames were thrown away for it."""
         sound = np.concatenate([self._rest, pcm])
         whole = len(sound) // FRAME_SAMPLES
         self._rest = sound[whole * FRAME_SAMPLES :]
-        now = self.newest = time.perf_counter()
+        now = self._newest = time.perf_counter()
         with self._lock:
             for frame in sound[: whole * FRAME_SAMPLES].reshape(whole, FRAME_SAMPLES):
-                self._due = max(now, self._due + FRAME_SECONDS)
+                self._due = max(now, self._due + (1 - DRIFT) * FRAME_SECONDS)
                 self._frames.append((frame, self._due))
             if len(self._frames) <= self._limit:
                 return 0

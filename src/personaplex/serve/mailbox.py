@@ -14,82 +14,27 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from personaplex.engine import Conversation, Engine, EngineFull
 from personaplex.errors import UserError
-from personaplex.frames import FRAME_SECONDS
 from personaplex.lm.sampling import Sampling
 from personaplex.persona.persona import Persona
-from personaplex.serve.events import ALTERNATIVES, INTERNAL, Dropped, Event, Failed, Mark, Ready, Spoken, Tap
-from personaplex.serve.inbox import Inbox
-from personaplex.serve.limits import BACKLOG_FRAMES, OUTBOX_EVENTS
+from personaplex.serve.clock import LATE_FRAME, LATE_TICK, Clock
+from personaplex.serve.events import ALTERNATIVES, INTERNAL, Failed, Mark, Ready, Spoken, Tap
+from personaplex.serve.limits import BACKLOG_FRAMES
 from personaplex.serve.metrics import Metrics
+from personaplex.serve.session import Session
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-STREAMING_SECONDS = 2 * FRAME_SECONDS  # a client whose last frame is younger than this is about to bring another
-MARGIN_SECONDS = 0.02  # by which a tick that waits for more conversations begins before it must
-
-
 _FAULT = Failed(INTERNAL, internal=True)
-
-
-class Session:
-    """One conversation, as the event loop sees it. Every method returns at once and belongs to that loop's thread.
-
-    Attributes:
-        events: what happens, in order.
-        live: between `Ready` and the end.
-        name: what logs and traces call it.
-    """
-
-    def __init__(self, mailbox: Mailbox, backlog: int, name: str = ""):
-        self.name = name
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.live = False
-        self.inbox = Inbox(backlog)
-        self._mailbox = mailbox
-        self._loop = asyncio.get_running_loop()
-        self._over = False
-        self._dropped = 0
-
-    def push(self, pcm: np.ndarray) -> None:
-        """Say something: float32 `[n]`, any n. Sound from before the conversation began is not part of it."""
-        if not self.live:
-            return
-        if dropped := self.inbox.put(pcm):
-            self._dropped += dropped
-            self._mailbox.metrics.dropped(dropped)
-            self._deliver(Dropped(dropped, self._dropped))
-        self._mailbox.wake()
-
-    def close(self) -> None:
-        """End the conversation and free its place; at any moment, any number of times."""
-        if not self._over:
-            self._over, self.live = True, False
-            self._mailbox.release(self)
-
-    def post(self, event: Event) -> None:
-        """Hand an event over from the engine's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to read it
-            self._loop.call_soon_threadsafe(self._deliver, event)
-
-    def _deliver(self, event: Event) -> None:
-        if self._over:
-            return
-        if self.events.qsize() >= OUTBOX_EVENTS:
-            event = Failed("The conversation ended because the client does not read what is sent to it.")
-        self.events.put_nowait(event)
-        if isinstance(event, Ready):
-            self.live = True
-        elif isinstance(event, Failed):
-            self.close()
+PARTS = ("encode", "think", "decode")  # of a tick, as `engine.Totals` tells them apart
 
 
 @dataclass(frozen=True)
@@ -130,8 +75,7 @@ class Mailbox:
         engine: nobody else may touch it from now on.
         backlog: frames of input that a conversation may be behind before the oldest are thrown away.
         metrics: where to count.
-        gather: let a frame wait for those of the other conversations as long as it is not late by that, so that one
-            tick answers them all; without it every frame is answered at once.
+        gather: let one tick answer all conversations, by their shared `Clock`; without it a frame is answered at once.
     """
 
     def __init__(
@@ -144,8 +88,7 @@ class Mailbox:
         self._engine = engine
         self._backlog = backlog
         self.metrics = metrics or Metrics("")
-        self._gather = gather
-        self._tick_seconds = 0.0  # of late, an average that forgets
+        self._clock: Clock[Session] = Clock(gather)
         self._commands: queue.SimpleQueue[_Open | _Close | _Job] = queue.SimpleQueue()
         self._letter = threading.Event()
         self._stopping = False
@@ -223,13 +166,13 @@ class Mailbox:
     # Everything below runs in the engine's thread.
 
     def _run(self) -> None:
-        patience: float | None = None
+        due: float | None = None
         while not self._stopping:
-            self._letter.wait(patience)
+            self._letter.wait(None if due is None else max(0.0, due - time.perf_counter()))
             self._letter.clear()
             self._obey()
-            while not self._stopping and (patience := self._patience()) == 0:
-                self._step()
+            while not self._stopping and (due := self._due()) is not None and due <= time.perf_counter():
+                self._step(due)
                 self._obey()
         for session in list(self._talks):
             self._end(session, Failed("The server is shutting down."))
@@ -237,18 +180,9 @@ class Mailbox:
             if isinstance(command := self._commands.get_nowait(), _Job):
                 command.done.cancel()
 
-    def _patience(self) -> float | None:
-        """Seconds until the next tick must begin: 0 for now, None when nobody has a whole frame."""
-        inboxes = [session.inbox for session in self._talks]
-        ready = [inbox for inbox in inboxes if inbox.waiting]
-        if not ready:
-            return None
-        now = time.perf_counter()
-        expected = [inbox for inbox in inboxes if not inbox.waiting and now - inbox.newest < STREAMING_SECONDS]
-        if not self._gather or not expected or any(inbox.waiting > 1 for inbox in ready):
-            return 0
-        latest = min(inbox.oldest for inbox in ready) + FRAME_SECONDS - 1.5 * self._tick_seconds - MARGIN_SECONDS
-        return max(0.0, latest - now)
+    def _due(self) -> float | None:
+        """When the next tick is due; None when nobody has a whole frame."""
+        return self._clock.due({session: session.inbox.place for session in self._talks}, time.perf_counter())
 
     def _obey(self) -> None:
         while not self._stopping:
@@ -289,15 +223,17 @@ class Mailbox:
         else:
             session.post(Ready())
 
-    def _step(self) -> None:
-        """One tick for the conversations with a whole frame."""
+    def _step(self, due: float) -> None:
+        """The tick that is due, for the conversations with a whole frame."""
+        begin = time.perf_counter()
         fed = []
         for session, talk in list(self._talks.items()):
             if (taken := session.inbox.take()) is not None:
                 with self._guarded(session):
                     talk.conversation.push(taken[0])
                     fed.append((session, talk, *taken))
-        begin = time.perf_counter()
+        left = [session for session in self._talks if session.inbox.waiting]
+        before = replace(self._engine.totals)
         try:
             self._engine.tick()
         except Exception:  # whose fault it was cannot be told
@@ -306,15 +242,18 @@ class Mailbox:
                 self._end(session, _FAULT)
             return
         end = time.perf_counter()
-        self._tick_seconds += 0.1 * (end - begin - self._tick_seconds)
-        self.metrics.ticked(end - begin)
-        for session, talk, frame, due in fed:
+        self.metrics.ticked(end - begin, end - due > LATE_TICK)
+        for session, talk, frame, was_due in fed:
             with self._guarded(session):
-                self._answer(session, talk, frame, end - due, 1000 * (end - begin))
+                self._answer(session, talk, frame, end - was_due, 1000 * (end - begin))
+        took = time.perf_counter() - begin
+        parts = {part: getattr(self._engine.totals, part) - getattr(before, part) for part in PARTS}
+        self.metrics.spent(parts | {"rest": took - sum(parts.values())})
+        self._clock.ticked(begin, took, {session: was_due for session, _, _, was_due in fed}, left)
 
     def _answer(self, session: Session, talk: _Talk, frame: np.ndarray, after: float, tick_ms: float) -> None:
         """Hand over what the engine made of a frame, `after` seconds after that was due."""
-        late = after > FRAME_SECONDS
+        late = after > LATE_FRAME
         talk.late += late
         self.metrics.answered(max(after, 0.0), late)
         outputs = talk.conversation.pull()

@@ -5,6 +5,8 @@ Every server has a registry of its own, so that two in one process never share a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from personaplex.frames import FRAME_SECONDS
@@ -45,20 +47,29 @@ class Metrics:
         self._answer = histogram("answer_seconds", "From a frame of the user's to the agent's.", TICKS)
         self._start = gauge("startup_seconds", "From the beginning of loading to the first place that is free.")
         self._frames = counter("frames", "Frames answered.")
-        self._late = counter("late_frames", "Frames answered later than one frame's length.")
+        self._late = counter("late_frames", "Frames answered later than two frames' length after they were due.")
+        self._late_ticks = counter("late_ticks", "Ticks that ended later than one frame's length after they were due.")
+        self._parts = counter("tick_part_seconds", "What ticks spent on each of their parts.", "part")
         self._dropped = counter("dropped_frames", "Frames of input thrown away.")
         self._faults = counter("faults", "Faults of ours that ended a conversation.")
 
-        for always in (self._ready, self._tick, self._answer, self._frames, self._late, self._dropped, self._faults):
+        histograms, counters = (self._ready, self._tick, self._answer), (self._frames, self._dropped, self._faults)
+        for always in (*histograms, *counters, self._late, self._late_ticks):
             always.labels(model)  # there from the beginning: a rate needs the zero before the first
 
     def started(self, seconds: float) -> None:
         """The server is ready, so long after it began to load its model."""
         self._start.labels(self._model).set(seconds)
 
-    def ticked(self, seconds: float) -> None:
-        """The engine made a step."""
+    def ticked(self, seconds: float, late: bool) -> None:
+        """The engine made a step that took so long and ended late or not."""
         self._tick.labels(self._model).observe(seconds)
+        self._late_ticks.labels(self._model).inc(late)
+
+    def spent(self, parts: Mapping[str, float]) -> None:
+        """Where a step's time went, with all that is done around it: seconds by the part's name."""
+        for part, seconds in parts.items():
+            self._parts.labels(self._model, part).inc(max(0.0, seconds))
 
     def answered(self, seconds: float, late: bool) -> None:
         """A frame was answered so long after it was due."""

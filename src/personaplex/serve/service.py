@@ -27,10 +27,11 @@ from personaplex.serve.events import Failed, Mark
 from personaplex.serve.guard import Guard
 from personaplex.serve.library import Library
 from personaplex.serve.limits import BACKLOG_FRAMES, Limits
-from personaplex.serve.mailbox import Mailbox, Session
+from personaplex.serve.mailbox import Mailbox
 from personaplex.serve.metrics import Metrics
 from personaplex.serve.personas import as_query
 from personaplex.serve.recordings import Recording, Recordings
+from personaplex.serve.session import Session
 from personaplex.serve.trace import Traces
 
 
@@ -44,7 +45,7 @@ class Wish:
         sampling: how tokens are chosen.
         seed: of the conversation's chance.
         owner: who asks, and whose voices it may therefore be.
-        record: whether it may be recorded, where recordings are on.
+        record: whether it asks to be recorded; it is where recordings are on.
     """
 
     voice: str | None
@@ -52,7 +53,7 @@ class Wish:
     sampling: Sampling
     seed: int
     owner: str = ""
-    record: bool = True
+    record: bool = False
 
 
 class Service:
@@ -68,7 +69,7 @@ class Service:
         traces: a directory for traces of every conversation; None for none.
         mark: makes a mark for one conversation's outgoing sound; None for none.
         data: a directory for what clients store, voices and personas; None for a server that stores nothing.
-        record: a directory for recordings of the conversations; None for none.
+        record: a directory for recordings of conversations whose clients ask for one; None for none.
         retention_days: after which recordings are deleted; None for never.
         gather: see `Mailbox`.
 
@@ -238,7 +239,7 @@ def read_wish(asked: Mapping[str, str], service: Service, owner: str = "") -> Wi
     if voice is not None and not service.library.has(owner, voice):
         raise UserError(f"There is no voice {voice[:80]!r}; /v1/voices lists those that there are.")
     plain = service.sampling
-    sampling = Sampling(
+    sampling = plain.but(
         temp_audio=_temperature(asked, "audio_temperature", plain.temp_audio),
         topk_audio=whole(asked, "audio_topk", plain.topk_audio, 0, 1 << 20),
         temp_text=_temperature(asked, "text_temperature", plain.temp_text),
@@ -251,13 +252,18 @@ def read_wish(asked: Mapping[str, str], service: Service, owner: str = "") -> Wi
         sampling=sampling,
         seed=secrets.randbits(31) if seed == -1 else seed,
         owner=owner,
-        record=bool(whole(asked, "record", 1, 0, 1)),
+        record=bool(whole(asked, "record", 0, 0, 1)),
     )
 
 
-def with_persona(wish: Wish, role: str | None = None, voice: str | None = None) -> Wish:
-    """The wish with another role or another voice, which is one of the service's, where they are given."""
-    return dataclasses.replace(wish, role=wish.role if role is None else role, voice=voice or wish.voice)
+def with_persona(wish: Wish, role: str | None, voice: str | None, record: bool | None) -> Wish:
+    """The wish with what is given of role, voice (one of the service's) and whether to record."""
+    return dataclasses.replace(
+        wish,
+        role=wish.role if role is None else role,
+        voice=voice or wish.voice,
+        record=wish.record if record is None else record,
+    )
 
 
 def whole(asked: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -1,10 +1,12 @@
-"""A language model behind an OpenAI-compatible address: one conversation in, one text out.
+"""A language model behind an OpenAI-compatible address: one conversation in, one text out; and answers kept on disk.
 
 Knows HTTP and the shape of `/chat/completions`. Knows nothing of what is asked.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -12,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,6 +109,43 @@ class Endpoint:
                 if time.monotonic() > deadline:
                     raise TimeoutError
         return bytes(content)
+
+
+class AnswerCache:
+    """Answers on disk, one file each, by the hash of what was asked: asking again costs nothing.
+
+    A file that cannot be read, or is damaged, counts as none; where none can be written, none is kept.
+
+    Args:
+        folder: where; None for `name` in the user's cache.
+        name: what the answers are about.
+    """
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self._folder = folder or home / "personaplex" / name
+
+    def key(self, *asked: Any) -> str:
+        """The name of an answer: a hash of all that it depends on, as JSON values."""
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+    def get(self, key: str) -> str | None:
+        """The answer of that name, or None."""
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            return str(json.loads(self._path(key).read_text(encoding="utf-8"))["answer"])
+        return None
+
+    def keep(self, key: str, asked: str, answer: str) -> None:
+        """Keep an answer, whole or not at all, beside what was asked, for a reader."""
+        path = self._path(key)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps({"asked": asked, "answer": answer}, indent=1) + "\n", encoding="utf-8")
+            partial.replace(path)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
 
 
 def _answer(content: bytes) -> str:

@@ -45,11 +45,19 @@ class Festival:
         program = shutil.which("festival")
         if program is None:
             raise MissingEngine(f"festival is not installed: apt install {_PACKAGES}.")
+        self._program = program
+        self._folder = tempfile.TemporaryDirectory()
+        self._begin()
+
+    def _begin(self) -> None:
         self._process = subprocess.Popen(
-            [program, "--pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [self._program, "--pipe"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         self._voice = ""
-        self._folder = tempfile.TemporaryDirectory()
         self._ask(_SCHEME)
 
     def _ask(self, scheme: str) -> None:
@@ -64,6 +72,8 @@ class Festival:
         """Speak `text`; SpeechError for an unknown voice or a text with figures or signs, read as other words."""
         if speaker.voice not in installed():
             raise MissingEngine(f"festival has no voice {speaker.voice!r}; apt install {_PACKAGES}.")
+        if self._process.poll() is not None:
+            self._begin()  # some texts bring it down; those are refused, the next are not
         if speaker.voice != self._voice:
             self._ask(f"(voice_{VOICES[speaker.voice]})")
             self._voice = speaker.voice

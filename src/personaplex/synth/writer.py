@@ -7,10 +7,7 @@ asked, so that a corpus made again costs nothing and is the same.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from personaplex.errors import UserError
-from personaplex.speech.endpoint import Endpoint, EndpointError
+from personaplex.speech.endpoint import AnswerCache, Endpoint, EndpointError
 from personaplex.synth.checks import Refused, adopt, facts, fixed, says
-from personaplex.synth.files import write_text
 from personaplex.synth.scripts import Line, Script
 
 _ASKED_TWICE = 2
@@ -87,8 +83,7 @@ class Writer:
 
     def __init__(self, model: Model) -> None:
         self._endpoint = Endpoint(model.url, model.name, model.key_env, model.timeout, retries=1)
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        self._cache = model.cache or home / "personaplex" / "scripts"
+        self._kept = AnswerCache(model.cache, "scripts")
         self._silent = 0
 
     def write(self, script: Script) -> Written:
@@ -120,14 +115,12 @@ class Writer:
 
     def _ask(self, messages: Sequence[dict[str, str]]) -> str:
         """The answer, from the cache where it is known."""
-        key = json.dumps([self._endpoint.url, self._endpoint.model, _TEMPERATURE, messages]).encode()
-        path = self._cache / f"{hashlib.sha256(key).hexdigest()}.json"
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            return str(json.loads(path.read_text(encoding="utf-8"))["answer"])
+        key = self._kept.key(self._endpoint.url, self._endpoint.model, _TEMPERATURE, messages)
+        known = self._kept.get(key)
+        if known is not None:
+            return known
         answer = self._endpoint.chat(messages, _TOKENS, _TEMPERATURE)
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps({"asked": messages[1]["content"], "answer": answer}))
+        self._kept.keep(key, messages[1]["content"], answer)
         return answer
 
 

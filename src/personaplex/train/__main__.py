@@ -9,51 +9,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from personaplex.errors import UserError
 from personaplex.train.options import add_options, read_options
-
-if TYPE_CHECKING:
-    from personaplex.lm.config import LMConfig
-
-PRESETS = {
-    # The bundled model: Moshi's layout, small enough for one CPU core.
-    "nano": {
-        "dim": 320,
-        "num_layers": 6,
-        "num_heads": 5,
-        "hidden_scale": 4.0,
-        "context": 1500,
-        "n_q": 16,
-        "dep_q": 8,
-        "card": 512,
-        "depformer_dim": 256,
-        "depformer_dim_feedforward": 1024,
-        "depformer_num_heads": 4,
-        "depformer_num_layers": 2,
-        "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
-        "short_conv": 3,
-    },
-    # For trying the pipeline out in a minute.
-    "tiny": {
-        "dim": 64,
-        "num_layers": 2,
-        "num_heads": 2,
-        "hidden_scale": 4.0,
-        "context": 500,
-        "n_q": 16,
-        "dep_q": 8,
-        "card": 512,
-        "depformer_dim": 32,
-        "depformer_dim_feedforward": 128,
-        "depformer_num_heads": 2,
-        "depformer_num_layers": 1,
-        "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
-        "short_conv": 3,
-    },
-}
+from personaplex.train.presets import PRESETS, sizes
 
 
 def _budget(parser: argparse.ArgumentParser) -> None:
@@ -67,9 +29,10 @@ def _budget(parser: argparse.ArgumentParser) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from personaplex.codec.nano import NanoCodecConfig
+    from personaplex.lm.sampling import Sampling
     from personaplex.train.codec import CodecTraining
     from personaplex.train.dialogues import Drawing
-    from personaplex.train.lm import LMTraining
+    from personaplex.train.settings import LMTraining
 
     parser = argparse.ArgumentParser(
         prog="personaplex train",
@@ -86,13 +49,31 @@ def _parser() -> argparse.ArgumentParser:
     sound.add_argument("--corpus", type=Path, required=True, help="folder that `personaplex synth` wrote")
     sound.add_argument("--out", type=Path, required=True, help="folder to write")
     sound.add_argument("--hours", type=float, help="stop after so much sound")
+    sound.add_argument(
+        "--teacher",
+        default="phones",
+        metavar="MODEL",
+        help="store a speech encoder's features too: a name on the Hugging Face hub, or a folder [phones: none]",
+    )
 
     codec = commands.add_parser("codec", help="train the small codec on packed sound")
     codec.add_argument("--sound", type=Path, required=True, help="folder that `train sound` wrote")
     codec.add_argument("--start-from", type=Path, metavar="RUN", help="begin a new run with another run's weights")
+    codec.add_argument(
+        "--teacher",
+        default="phones",
+        metavar="MODEL",
+        help="what codebook 0 learns to hold: the synthesiser's phones, or features that `train sound` stored [phones]",
+    )
     _budget(codec)
     add_options(codec, CodecTraining)
     add_options(codec, NanoCodecConfig)
+
+    listen = commands.add_parser("listen", help="measure a codec by its copies: words, voices, codebooks")
+    listen.add_argument("--codec", type=Path, required=True, metavar="RUN", help="run folder of the codec")
+    listen.add_argument("--corpus", type=Path, required=True, help="folder that `personaplex synth` wrote")
+    listen.add_argument("--count", type=int, default=40, metavar="N", help="utterances of each channel [40]")
+    listen.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     encode = commands.add_parser("encode", help="encode a corpus with a trained codec")
     encode.add_argument("--corpus", type=Path, required=True, help="folder that `personaplex synth` wrote")
@@ -109,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         "--heard",
         action=argparse.BooleanOptionalAction,
         help="a stream of the user's words, predicted and read back [a new run has it, a resumed one what it had]",
+    )
+    lm.add_argument(
+        "--short-conv",
+        type=int,
+        metavar="N",
+        help="reach of the short convolutions in frames, 0 for none [the preset's, or what the run has begun with]",
     )
     lm.add_argument(
         "--scripts",
@@ -134,6 +121,27 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--corpus", type=Path, required=True, help="where the voice samples are")
     export.add_argument("--out", type=Path, required=True, help="the model directory to write")
     export.add_argument("--int8", action=argparse.BooleanOptionalAction, default=True, help="the LM in 8 bits")
+    for field in fields(Sampling):
+        if field.name != "greedy":
+            kind = float if isinstance(field.default, float) else int
+            export.add_argument(
+                "--" + field.name.replace("_", "-"),
+                type=kind,
+                metavar="N",
+                help=f"how the model chooses where nothing else is asked for [{field.default}, as published]",
+            )
+
+    measure = commands.add_parser("measure", help="losses, words and turn decisions of a run on held-out dialogues")
+    measure.add_argument("--run", type=Path, required=True, help="run folder of the language model")
+    measure.add_argument("--codes", type=Path, required=True, help="what `train encode` made of a held-out corpus")
+    measure.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
+    measure.add_argument("--scripts", type=Path, metavar="FILE", help="held-out scripts: measure talks in writing too")
+    measure.add_argument("--batches", type=int, metavar="N", help="stop after so many [every dialogue once]")
+    measure.add_argument("--batch", type=int, default=4, metavar="N", help="dialogues in each [4]")
+    measure.add_argument("--seed", type=int, default=0, metavar="N", help="draws the voice samples and the order [0]")
+    measure.add_argument("--raw", action="store_true", help="the weights as trained, not their moving average")
+    measure.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    measure.add_argument("--device", default="cpu", help="cpu or cuda [cpu]")
 
     done = commands.add_parser("done", help="succeed if a run has taken its last step, else say how far it is")
     done.add_argument("--run", type=Path, required=True, help="run folder")
@@ -160,7 +168,7 @@ def _tokenizer(arguments: argparse.Namespace) -> None:
 def _sound(arguments: argparse.Namespace) -> None:
     from personaplex.train.sound import pack_sound
 
-    pack_sound(arguments.corpus, arguments.out, arguments.hours)
+    pack_sound(arguments.corpus, arguments.out, arguments.hours, arguments.teacher)
 
 
 def _codec(arguments: argparse.Namespace) -> None:
@@ -168,10 +176,15 @@ def _codec(arguments: argparse.Namespace) -> None:
 
     from personaplex.codec.nano import NanoCodecConfig
     from personaplex.train.codec import CodecTraining, train_codec
+    from personaplex.train.export import codec_config
     from personaplex.train.run import load_checkpoint
 
-    config = read_options(arguments, NanoCodecConfig)
-    start = None if arguments.start_from is None else load_checkpoint(arguments.start_from)["codec"]
+    config, start = read_options(arguments, NanoCodecConfig), None
+    if arguments.start_from is not None:
+        start, begun = load_checkpoint(arguments.start_from)["codec"], codec_config(arguments.start_from)
+        if config not in (begun, NanoCodecConfig()):
+            raise UserError(f"A codec keeps the sizes that {arguments.start_from} began with; leave their options out.")
+        config = begun
     arguments.run.mkdir(parents=True, exist_ok=True)
     (arguments.run / "config.json").write_text(json.dumps(asdict(config)))
     settings = read_options(arguments, CodecTraining)
@@ -184,7 +197,16 @@ def _codec(arguments: argparse.Namespace) -> None:
         arguments.save_every,
         start,
         arguments.device,
+        arguments.teacher,
     )
+
+
+def _listen(arguments: argparse.Namespace) -> None:
+    from personaplex.train.export import read_codec
+    from personaplex.train.listen import listen, table
+
+    figures = listen(read_codec(arguments.codec), arguments.corpus, arguments.count)
+    print(json.dumps(figures, indent=1) if arguments.json else table(figures))
 
 
 def _encode(arguments: argparse.Namespace) -> None:
@@ -201,49 +223,62 @@ def _lm(arguments: argparse.Namespace) -> None:
     from personaplex.train.run import load_checkpoint
 
     tokenizer = Tokenizer(arguments.tokenizer)
-    config = _lm_config(arguments, tokenizer.size)
+    config = sizes(
+        arguments.run, arguments.preset, tokenizer.size, {"heard": arguments.heard, "short_conv": arguments.short_conv}
+    )
     drawing = read_options(arguments, Drawing)
     if arguments.scripts is not None and not drawing.text_only:
         raise UserError("--scripts is for examples without sound; say how many with --text-only, such as 0.15")
     start = None if arguments.start_from is None else load_checkpoint(arguments.start_from)["model"]
     arguments.run.mkdir(parents=True, exist_ok=True)
-    extra = {"voice_frames": drawing.voice_frames, "text_lead": drawing.lead}
+    pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing, arguments.scripts)
+    extra: dict[str, Any] = {"voice_frames": drawing.voice_frames, "text_lead": drawing.lead}
     if config.heard:
         extra["heard_lag"] = drawing.heard_lag
-    pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing, arguments.scripts)
+    extra |= {"silence": pack.silence.tolist(), "sine": pack.sine.tolist()}
     (arguments.run / "config.json").write_text(json.dumps(config.to_dict() | {"personaplex": extra}))
     settings = read_options(arguments, LMTraining)
     train_lm(pack, arguments.run, config, settings, arguments.minutes, arguments.save_every, start, arguments.device)
 
 
-def _lm_config(arguments: argparse.Namespace, text_card: int) -> LMConfig:
-    """The sizes that the options mean; a run that has begun keeps its stream of heard words, or its lack of one.
-
-    Raises:
-        UserError: when the run has begun with other sizes.
-    """
-    from personaplex.lm.config import LMConfig
-    from personaplex.train.run import has_checkpoint
-
-    config = LMConfig.from_dict(PRESETS[arguments.preset] | {"text_card": text_card})
-    path, begun = arguments.run / "config.json", None
-    if has_checkpoint(arguments.run) and path.exists():
-        begun = LMConfig.from_dict(json.loads(path.read_text()))
-    heard = arguments.heard
-    if heard is None:
-        heard = True if begun is None else begun.heard
-    config = config.with_heard() if heard else config
-    if begun is not None and begun != config:
-        if begun.heard != config.heard:
-            raise UserError(f"{arguments.run} has begun {'with' if begun.heard else 'without'} --heard; leave it so")
-        raise UserError(f"{arguments.run} has begun with another preset or tokenizer; give those, or another --run")
-    return config
-
-
 def _export(arguments: argparse.Namespace) -> None:
+    from personaplex.lm.sampling import Sampling
     from personaplex.train.export import export_model
 
-    export_model(arguments.codec, arguments.lm, arguments.tokenizer, arguments.corpus, arguments.out, arguments.int8)
+    wishes = {field.name: getattr(arguments, field.name, None) for field in fields(Sampling)}
+    try:
+        sampling = None if set(wishes.values()) == {None} else Sampling().but(**wishes)
+    except ValueError as error:
+        raise UserError(f"The model cannot choose its tokens so: {error}.") from error
+    export_model(
+        arguments.codec,
+        arguments.lm,
+        arguments.tokenizer,
+        arguments.corpus,
+        arguments.out,
+        arguments.int8,
+        sampling,
+    )
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    from personaplex.text import Tokenizer
+    from personaplex.train.measure import measure_run, table
+
+    result = measure_run(
+        arguments.run,
+        arguments.codes,
+        Tokenizer(arguments.tokenizer),
+        scripts=arguments.scripts,
+        batches=arguments.batches,
+        batch=arguments.batch,
+        seed=arguments.seed,
+        raw=arguments.raw,
+        device=arguments.device,
+    )
+    print(table(result))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _done(arguments: argparse.Namespace) -> None:

@@ -1,8 +1,4 @@
-"""Trains the small codec: spectral, magnitude, commitment and phone losses.
-
-The phone loss makes codebook 0 hold what is said: a linear map must read the phones, which the synthesiser knows, from
-its entry alone. It takes the place of semantic distillation from a speech model (Moshi paper, section 3.3.1).
-"""
+"""Trains the small codec: spectral, commitment and semantic losses first; a discriminator's afterwards, if wished."""
 
 from __future__ import annotations
 
@@ -12,11 +8,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
+from personaplex.errors import UserError
+from personaplex.train.discriminator import Discriminator, adversarial_losses
 from personaplex.train.run import Run, cosine_rate
-from personaplex.train.sound import UNLABELLED, SoundPack
+from personaplex.train.semantic import semantic_reader
+from personaplex.train.sound import PHONES, SoundPack
 from personaplex.train.spectral import SpectralLoss
 from personaplex.train.vq import CodebookTrainer
 
@@ -34,7 +32,12 @@ class CodecTraining:
         magnitude: weight of the magnitude loss; the log-mel loss weighs 1.
         commitment: weight of the commitment loss.
         phone: weight of the phone loss.
-        decoder_only: leave the encoder and the codebooks as they are, so that codes stay valid.
+        distillation: weight of the distance to another teacher's features.
+        adversarial: weight of the adversarial loss, its gradient brought to the size of the spectral losses'; 0 without
+            a discriminator.
+        feature_matching: weight of the feature-matching loss, likewise.
+        discriminator_rate: peak learning rate of the discriminator.
+        freeze_encoder: leave the encoder and the codebooks as they are, so that codes stay valid.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16.
     """
@@ -47,22 +50,13 @@ class CodecTraining:
     magnitude: float = 0.5
     commitment: float = 0.25
     phone: float = 0.15
-    decoder_only: bool = False
+    distillation: float = 1.0
+    adversarial: float = 0.0
+    feature_matching: float = 0.0
+    discriminator_rate: float = 3e-4
+    freeze_encoder: bool = False
     seed: int = 0
     bf16: bool = True
-
-
-class PhoneReader(nn.Module):
-    """Reads the two phones of a frame from the semantic part of its latent."""
-
-    def __init__(self, dim: int, phones: int):
-        super().__init__()
-        self.linear = nn.Linear(dim, 2 * phones)
-        self.phones = phones
-
-    def forward(self, semantic: torch.Tensor) -> torch.Tensor:
-        """`[B, dim, T]` → logits `[B, 2 * T, phones]`."""
-        return self.linear(semantic.transpose(1, 2)).unflatten(2, (2, self.phones)).flatten(1, 2)
 
 
 class CodecTrainer:
@@ -77,68 +71,155 @@ class CodecTrainer:
 
     def __init__(self, codec: NanoCodec, pack: SoundPack, settings: CodecTraining, device: str = "cpu"):
         self.codec, self.pack, self.settings, self.device = codec.to(device), pack, settings, device
-        self.reader = PhoneReader(codec.config.dim, len(pack.phones)).to(device)
+        self.reader = semantic_reader(codec.config.dim, pack).to(device)
         self.books = CodebookTrainer(codec.quantizer, settings.seed)
-        self.books.frozen = settings.decoder_only
         self.spectral = SpectralLoss().to(device)
-        trained = codec.decoder if settings.decoder_only else nn.ModuleList([codec, self.reader])
+        trained = codec.decoder if settings.freeze_encoder else nn.ModuleList([codec, self.reader])
         self.parameters = list(trained.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, betas=(0.8, 0.99), weight_decay=0.0)
+        self.adversary: Adversary | None = None
+        if settings.adversarial or settings.feature_matching:
+            self.adversary = Adversary(settings, device)
 
     def state(self) -> dict[str, Any]:
         """The tree that a checkpoint holds."""
         return {
+            "kind": self._kind(),
             "codec": self.codec.state_dict(),
             "reader": self.reader.state_dict(),
             "books": self.books.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "adversary": None if self.adversary is None else self.adversary.state(),
+        }
+
+    def _kind(self) -> dict[str, Any]:
+        """What must stay as it is while a run lasts."""
+        return {
+            "discriminator": self.adversary is not None,
+            "freeze-encoder": self.settings.freeze_encoder,
+            "teacher": self.pack.teacher,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take a checkpoint's tree back."""
+        """Take a checkpoint's tree back.
+
+        Raises:
+            UserError: when its run trains something else.
+        """
+        for name, now in self._kind().items():
+            begun = state.get("kind", {}).get(name, now)  # runs of before there was a choice hold no kind
+            if begun != now:
+                raise UserError(
+                    f"This run has begun with {name} {begun}, not {now}; leave it so, or begin another --run."
+                )
         self.codec.load_state_dict(state["codec"])
         self.reader.load_state_dict(state["reader"])
         self.books.load_state_dict(state["books"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.adversary is not None:
+            self.adversary.restore(state["adversary"])
 
-    def losses(self, pcm: torch.Tensor, phones: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Loss terms of one batch of sound `[B, N]` with phone labels `[B, N / 960]`."""
+    def copies(self, pcm: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The codec's copy of `pcm [B, N]`, `[B, N]`, and the losses of the encoder's side, none where it is frozen."""
         codec, settings = self.codec, self.settings
+        if settings.freeze_encoder:
+            with torch.no_grad():  # not in bfloat16: these are the codes that will be decoded
+                latents = codec.quantizer.decode(codec.encode(pcm[:, None])).transpose(1, 2)
         with torch.autocast(pcm.device.type, torch.bfloat16, enabled=settings.bf16):
-            with torch.set_grad_enabled(not settings.decoder_only):
-                latents = codec.encoder(pcm).transpose(1, 2)
-                quantized = self.books(latents)
-                phone_logits = self.reader(quantized.first)
-            out = codec.decoder((quantized.first + quantized.rest).transpose(1, 2))
-        delay = codec.config.output_delay
-        mel, magnitude = self.spectral(out[:, delay:], pcm[:, : pcm.shape[1] - delay])
-        known = phones != UNLABELLED
-        phone = F.cross_entropy(phone_logits.float()[known], phones[known])
-        accuracy = (phone_logits.argmax(-1)[known] == phones[known]).float().mean()
-        total = mel + settings.magnitude * magnitude
-        if not settings.decoder_only:
-            total = total + settings.commitment * quantized.commitment + settings.phone * phone
-        return {
-            "loss": total,
-            "mel": mel,
-            "magnitude": magnitude,
-            "commitment": quantized.commitment,
-            "phone": phone,
-            "phone_accuracy": accuracy,
-        }
+            if settings.freeze_encoder:
+                return codec.decoder(latents), {}
+            quantized = self.books(codec.encoder(pcm).transpose(1, 2))
+            terms = self.reader(quantized.first, labels)
+            return codec.decoder((quantized.first + quantized.rest).transpose(1, 2)), {
+                "commitment": quantized.commitment,
+                **terms,
+            }
 
     def step(self, step: int) -> dict[str, float]:
         """Take one step; returns its loss terms."""
-        settings = self.settings
-        for group in self.optimizer.param_groups:
-            group["lr"] = cosine_rate(step, settings.steps, settings.rate, settings.warmup)
-        pcm, phones = self.pack.batch(settings.seed, step, settings.batch, settings.frames)
-        terms = self.losses(pcm.to(self.device), phones.to(self.device))
+        settings, adversary = self.settings, self.adversary
+        _set_rate(self.optimizer, cosine_rate(step, settings.steps, settings.rate, settings.warmup))
+        pcm, labels = (
+            part.to(self.device) for part in self.pack.batch(settings.seed, step, settings.batch, settings.frames)
+        )
+        copy, terms = self.copies(pcm, labels)
+        delay = self.codec.config.output_delay
+        late, original = copy[:, delay:], pcm[:, : pcm.shape[1] - delay]
+        mel, magnitude = self.spectral(late, original)
+        spectral = mel + settings.magnitude * magnitude
+        loss = spectral + settings.commitment * terms.get("commitment", 0.0)
+        loss = loss + settings.phone * terms.get("phone", 0.0) + settings.distillation * terms.get("distillation", 0.0)
         self.optimizer.zero_grad(set_to_none=True)
-        terms["loss"].backward()
+        terms = {"loss": loss, "mel": mel, "magnitude": magnitude, **terms}
+        if adversary is None:
+            loss.backward()
+        else:
+            (towards,) = torch.autograd.grad(spectral, late, retain_graph=True)
+            more, judged = adversary.step(step, late, original, towards.norm())
+            torch.autograd.backward([loss, late], [None, more])
+            terms |= judged
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         return {name: value.item() for name, value in terms.items()}
+
+
+class Adversary:
+    """The discriminator's side of the training.
+
+    Args:
+        settings: how.
+        device: where.
+    """
+
+    def __init__(self, settings: CodecTraining, device: str = "cpu"):
+        self.settings = settings
+        self.discriminator = Discriminator().to(device)
+        self.optimizer = torch.optim.AdamW(
+            self.discriminator.parameters(), lr=settings.discriminator_rate, betas=(0.5, 0.9), weight_decay=0.0
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The tree that a checkpoint holds."""
+        return {"discriminator": self.discriminator.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a checkpoint's tree back."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def step(
+        self, step: int, copy: torch.Tensor, original: torch.Tensor, size: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Take one step of the discriminator, judging `[B, N]` copies as it was before.
+
+        Both sides learn from one pass. Each loss's gradient at the copy is brought to the size of the spectral losses'
+        before it is weighed, so that weights mean the same throughout (EnCodec's balancer, section 3.4, of one step).
+
+        Returns:
+            What to add to the gradient at the copy, `[B, N]`, and the terms to log.
+        """
+        settings = self.settings
+        _set_rate(self.optimizer, cosine_rate(step, settings.steps, settings.discriminator_rate, settings.warmup))
+        judged = copy.detach().requires_grad_()
+        with torch.autocast(copy.device.type, torch.bfloat16, enabled=settings.bf16):
+            losses = adversarial_losses(self.discriminator(judged), self.discriminator(original))
+        more = torch.zeros_like(copy)
+        for weight, loss in (
+            (settings.adversarial, losses.adversarial),
+            (settings.feature_matching, losses.feature_matching),
+        ):
+            if weight:
+                (gradient,) = torch.autograd.grad(loss, judged, retain_graph=True)
+                more += weight * size / gradient.norm().clamp(min=1e-12) * gradient
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.discriminator.backward(inputs=list(self.discriminator.parameters()))
+        self.optimizer.step()
+        return more, losses._asdict()
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def train_codec(
@@ -150,6 +231,7 @@ def train_codec(
     save_every: float = 4.0,
     start_from: dict[str, torch.Tensor] | None = None,
     device: str = "cpu",
+    teacher: str = PHONES,
 ) -> bool:
     """Train until the steps are done or the minutes spent; returns whether the run is complete.
 
@@ -162,12 +244,16 @@ def train_codec(
         save_every: minutes between checkpoints.
         start_from: weights to begin with when the run is new.
         device: where.
+        teacher: of codebook 0: `phones`, or the speech encoder whose features `pack_sound` has stored.
+
+    Raises:
+        UserError: when the pack has no features of the teacher, or the run has begun otherwise.
     """
     torch.manual_seed(settings.seed)
     codec = NanoCodec(config)
     if start_from is not None:
         codec.load_state_dict(start_from)
-    trainer = CodecTrainer(codec, SoundPack(pack_folder), settings, device)
+    trainer = CodecTrainer(codec, SoundPack(pack_folder, teacher), settings, device)
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "codec")
     for step in run:
         run.log(trainer.step(step))

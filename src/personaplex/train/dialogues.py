@@ -6,6 +6,8 @@ Needs numpy, torch and the tokenizer only. Knows the grid and the prompt, not th
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +59,7 @@ class Drawing:
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
         text_length: frames of such an example; as many of them as fill `length` frames count as one.
+        share: share of the dialogues that are drawn from, whole ones; a smaller share is a part of a larger one.
     """
 
     length: int = 448
@@ -67,6 +70,7 @@ class Drawing:
     middle: float = 0.25
     text_only: float = 0.0
     text_length: int = 224
+    share: float = 1.0
 
 
 class DialoguePack:
@@ -80,7 +84,8 @@ class DialoguePack:
         scripts: a file of scripts for the examples without sound; None for the words of the dialogues themselves.
 
     Raises:
-        UserError: when the folder holds no packed codes, or codes of another codec, or the scripts are no scripts.
+        UserError: when the folder holds no packed codes, or codes of another codec, or the scripts are no scripts, or
+            the share leaves no dialogue.
     """
 
     def __init__(
@@ -97,7 +102,7 @@ class DialoguePack:
         self.layout, self.drawing = layout, drawing
         self.silence = torch.tensor(index["silence"])
         self.sine = torch.tensor(index["sine"])
-        self.dialogues = index["dialogues"]
+        self.dialogues = _shared(index["dialogues"], drawing.share)
         streams = 2 * layout.codebooks
         self._codes = np.fromfile(folder / "codes.i16", dtype=np.int16).reshape(-1, streams)
         voices = np.fromfile(folder / "voices.i16", dtype=np.int16).reshape(-1, layout.codebooks)
@@ -130,13 +135,18 @@ class DialoguePack:
                 frames, learnt = self._scripts.examples(random, count)
                 nowhere = torch.zeros_like(learnt)
                 talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere)
-        rows = [self._example(random) for _ in range(max(size, 1))]
+        rows = [self._example(int(random.integers(len(self.dialogues))), random) for _ in range(max(size, 1))]
         frames, text, audio, speech, heard, user = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
         return Batch(frames, text, audio, speech, heard, user, talks)
 
-    def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    def batch_of(self, indices: Sequence[int], seed: int) -> Batch:
+        """One example of each of these dialogues, each the same for the same seed, whatever the others are."""
+        rows = [self._example(index, np.random.default_rng((seed, index))) for index in indices]
+        frames, text, audio, speech, heard, user = (torch.stack(parts) for parts in zip(*rows, strict=True))
+        return Batch(frames, text, audio, speech, heard, user)
+
+    def _example(self, index: int, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout
-        index = int(random.integers(len(self.dialogues)))
         item = self.dialogues[index]
         reading = random.random() < drawing.reading and len(item["agent"]) > 0
         voice = self._voices[item["voice"]]
@@ -196,6 +206,14 @@ class DialoguePack:
                     self._by_voice.setdefault(item["voice"].split("/")[-1].split("_")[0], []).append(index)
         choices = self._by_voice[voice]
         return choices[int(random.integers(len(choices)))]
+
+
+def _shared(dialogues: list[dict], share: float) -> list[dict]:
+    """That share of the dialogues, in their order, scattered over them."""
+    if not 0 < share <= 1:
+        raise UserError(f"--share {share:g} is no share of the dialogues; give more than 0 and at most 1.")
+    kept = np.random.default_rng(0).permutation(len(dialogues))[: math.ceil(share * len(dialogues))]
+    return [dialogues[index] for index in sorted(kept)]
 
 
 def _texts(item: dict, tokenizer: Tokenizer, layout: Layout, drawing: Drawing) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,17 +17,24 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
+from personaplex.lm.sampling import Sampling
 from personaplex.train.encode import encode_sounds, steady_codes
 from personaplex.train.run import load_checkpoint
 
 CODEC_STORAGE = "bf16"  # 8 bits change most codes of silence (benchmarks/storage.py)
 
 
-def _config(run: Path) -> dict:
+def run_config(run: Path) -> dict[str, Any]:
+    """What a run was begun with; UserError when it is no run."""
     path = run / "config.json"
     if not path.exists():
         raise UserError(f"{run} is not a training run: it has no config.json")
     return json.loads(path.read_text())
+
+
+def codec_config(run: Path) -> NanoCodecConfig:
+    """The sizes of a training run's codec; UserError when it is no run."""
+    return NanoCodecConfig.from_dict(run_config(run))
 
 
 def read_codec(run: Path) -> NanoCodec:
@@ -35,7 +43,7 @@ def read_codec(run: Path) -> NanoCodec:
     A corpus is encoded with it, so that the language model learns the very codes that it will hear: 8-bit storage, and
     for steady sounds even 16-bit storage, would choose others.
     """
-    codec = NanoCodec(NanoCodecConfig.from_dict(_config(run)))
+    codec = NanoCodec(codec_config(run))
     weights = load_checkpoint(run)["codec"]
     codec.load_state_dict(
         {name: store(name, tensor, CODEC_STORAGE)[name].to(tensor.dtype) for name, tensor in weights.items()}
@@ -43,13 +51,34 @@ def read_codec(run: Path) -> NanoCodec:
     return codec.eval().requires_grad_(False)
 
 
+def lm_weights(run: Path, raw: bool = False) -> dict[str, torch.Tensor]:
+    """The language model's weights in a run's last checkpoint.
+
+    Args:
+        run: its folder.
+        raw: as they are trained, rather than their moving average.
+
+    Raises:
+        UserError: when there are none.
+    """
+    checkpoint = load_checkpoint(run)
+    if "model" not in checkpoint:
+        raise UserError(f"{run} is no run of a language model.")
+    if raw or "average" in checkpoint:
+        return checkpoint["model" if raw else "average"]
+    raise UserError(
+        f"{run} is from before training kept a moving average of the weights: measure it with --raw, or go on from it "
+        f"with: train lm --start-from {run}"
+    )
+
+
 def read_lm(*runs: Path) -> LanguageModel:
     """The language model of a training run (its moving average), in evaluation mode; of several runs, their mean.
 
     A run and one that went on from it with other settings average to what is good in both (arXiv 2203.05482).
     """
-    model = LanguageModel(LMConfig.from_dict(_config(runs[0])))
-    weights = [load_checkpoint(run)["average"] for run in runs]
+    weights = [lm_weights(run) for run in runs]
+    model = LanguageModel(LMConfig.from_dict(run_config(runs[0])))
     if any(each.keys() != weights[0].keys() for each in weights):
         raise UserError("The runs to average have models of different shapes; give runs that went on from one another.")
     model.load_state_dict({name: sum(each[name] for each in weights) / len(weights) for name in weights[0]})
@@ -57,7 +86,13 @@ def read_lm(*runs: Path) -> LanguageModel:
 
 
 def export_model(
-    codec_run: Path, lm_runs: Sequence[Path], tokenizer: Path, corpus: Path, out: Path, int8: bool = True
+    codec_run: Path,
+    lm_runs: Sequence[Path],
+    tokenizer: Path,
+    corpus: Path,
+    out: Path,
+    int8: bool = True,
+    sampling: Sampling | None = None,
 ) -> None:
     """Write a model directory.
 
@@ -70,10 +105,11 @@ def export_model(
         corpus: where the voice samples are.
         out: the directory to write; replaced once the new one is complete.
         int8: store the language model's matrices in 8 bits with a scale a row.
+        sampling: how the model chooses tokens where nothing else is asked for; None for the published settings.
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
-    codec, own = read_codec(codec_run), _config(lm_runs[0])["personaplex"]
+    codec, own = read_codec(codec_run), run_config(lm_runs[0])["personaplex"]
     samples = int(own["voice_frames"] * FRAME_SAMPLES)
     voices = {}
     for path in sorted((corpus / "voices").glob("*_0.flac")):
@@ -81,17 +117,22 @@ def export_model(
         voices[path.name.removesuffix("_0.flac")] = encode_sounds(codec, [sound])[0]
     if not voices:
         raise UserError(f"{corpus} holds no voice samples; make a corpus with: personaplex synth --out {corpus}")
+    # The frames that the language model was trained with: two codes of silence can be so near that rounding chooses.
+    steady = {
+        name: torch.tensor(own[name]) if name in own else steady_codes(codec, name) for name in ("silence", "sine")
+    }
     save_model(
         out,
         lm=read_lm(*lm_runs),
         codec=codec,
         tokenizer=tokenizer,
-        silence=steady_codes(codec, "silence"),
-        sine=steady_codes(codec, "sine"),
+        silence=steady["silence"],
+        sine=steady["sine"],
         voices={name: torch.from_numpy(codes.astype(np.int64)) for name, codes in voices.items()},
         voice_seconds=own["voice_frames"] * FRAME_SECONDS,
         text_lead=own["text_lead"],
         heard_lag=own.get("heard_lag", 0),
         storage="int8" if int8 else "bf16",
         codec_storage=CODEC_STORAGE,
+        sampling=sampling,
     )

@@ -1,12 +1,14 @@
-"""The codec's training data: a corpus's sound in one memory-mapped array, with phone labels, cropped at random by step.
+"""The codec's training data: a corpus's sound in one memory-mapped array, cropped at random by step.
 
-`pack_sound` reads the stereo files of a corpus (this is the only place of the room that needs an audio library);
-`SoundPack` needs numpy alone.
+Beside it lie phone labels and, if wished, a speech encoder's features, so that no trainer ever runs one. `pack_sound`
+reads the stereo files of a corpus (this is the only place of the room that needs an audio library); `SoundPack` needs
+numpy alone.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +19,23 @@ from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 
 LABEL_SAMPLES = FRAME_SAMPLES // 2  # one phone label for each 40 ms
 UNLABELLED = 255
+PHONES = "phones"  # the teacher that is always there: the synthesiser's labels
 
 
-def pack_sound(corpus: Path, out: Path, hours: float | None = None) -> None:
-    """Write a corpus's sound as int16 `[N, 2]` and its phones as uint8 `[N / 960, 2]`.
+def pack_sound(corpus: Path, out: Path, hours: float | None = None, teacher: str = PHONES) -> None:
+    """Write sound as int16 `[N, 2]`, its phones as uint8 `[N / 960, 2]`, features as float16 `[N / 1920, 2, D]`.
 
     Args:
         corpus: a folder with `data.jsonl`.
         out: folder to write; replaced if it exists.
         hours: stop after so much.
+        teacher: `phones`, or a speech encoder (of the hub, or a folder) whose features are stored too.
 
     Raises:
-        UserError: when the corpus has no manifest.
+        UserError: when the corpus has no manifest, or the teacher can not be had.
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
+    from personaplex.train.teacher import Teacher
 
     manifest = corpus / "data.jsonl"
     if not manifest.exists():
@@ -39,8 +44,12 @@ def pack_sound(corpus: Path, out: Path, hours: float | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     phones: dict[str, int] = {"sil": 0}
     lengths: list[int] = []
+    encoder = None if teacher == PHONES else Teacher(teacher)
     limit = None if hours is None else int(hours * 3600 * SAMPLE_RATE)
-    with (out / "sound.i16").open("wb") as sound, (out / "phones.u8").open("wb") as labels:
+    with ExitStack() as files:
+        sound = files.enter_context((out / "sound.i16").open("wb"))
+        labels = files.enter_context((out / "phones.u8").open("wb"))
+        features = None if encoder is None else files.enter_context((out / "features.f16").open("wb"))
         total = 0
         for item in items:
             if limit is not None and total >= limit:
@@ -55,9 +64,15 @@ def pack_sound(corpus: Path, out: Path, hours: float | None = None) -> None:
                 _paint(label[:, channel], meta, who, phones)
             sound.write(np.ascontiguousarray(pcm, dtype=np.int16).tobytes())
             labels.write(label.tobytes())
+            if encoder is not None and features is not None:
+                both = [encoder.features(pcm[:, channel]) for channel in (0, 1)]
+                features.write(np.ascontiguousarray(np.stack(both, axis=1), dtype=np.float16).tobytes())
             lengths.append(frames)
             total += len(pcm)
-    (out / "index.json").write_text(json.dumps({"frames": lengths, "phones": list(phones)}))
+    index = {"frames": lengths, "phones": list(phones)}
+    if encoder is not None:
+        index |= {"teacher": teacher, "width": encoder.width}
+    (out / "index.json").write_text(json.dumps(index))
 
 
 def _paint(label: np.ndarray, meta: dict, who: str, phones: dict[str, int]) -> None:
@@ -77,16 +92,28 @@ class SoundPack:
 
     Args:
         folder: what `pack_sound` wrote.
+        teacher: what a batch holds beside the sound: `phones`, or the features of the speech encoder of this name.
+
+    Raises:
+        UserError: when there is no packed sound, or none with features of the teacher.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, teacher: str = PHONES):
         if not (folder / "index.json").exists():
-            raise UserError(f"{folder} holds no packed sound; make it with: personaplex train codec --corpus DIR")
+            raise UserError(f"{folder} holds no packed sound; make it with: personaplex train sound --corpus DIR")
         index = json.loads((folder / "index.json").read_text())
+        if teacher not in (PHONES, index.get("teacher")):
+            raise UserError(f"{folder} holds no features of {teacher}; pack it with: train sound --teacher {teacher}")
+        self.teacher = teacher
         self.phones: list[str] = index["phones"]
+        self.width: int = index.get("width", 0)  # of the features
         self.frames = int(sum(index["frames"]))
         self._sound = np.memmap(folder / "sound.i16", dtype=np.int16, mode="r").reshape(-1, 2)
         self._labels = np.memmap(folder / "phones.u8", dtype=np.uint8, mode="r").reshape(-1, 2)
+        self._features: np.ndarray | None = None
+        if teacher != PHONES:
+            features = np.memmap(folder / "features.f16", dtype=np.float16, mode="r")
+            self._features = features.reshape(-1, 2, self.width)
         self._speech = [np.flatnonzero(self._labels[::2, channel] != 0) for channel in (0, 1)]
 
     def batch(self, seed: int, step: int, size: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,11 +123,15 @@ class SoundPack:
         varied by ±6 dB here.
 
         Returns:
-            Sound float32 `[size, frames * 1920]` and phone labels int64 `[size, frames * 2]`.
+            Sound float32 `[size, frames * 1920]`, and phone labels int64 `[size, frames * 2]` or the teacher's features
+            float32 `[size, frames, width]`.
         """
         random = np.random.default_rng((seed, step))
         sound = np.empty((size, frames * FRAME_SAMPLES), dtype=np.float32)
-        labels = np.empty((size, frames * 2), dtype=np.int64)
+        if self._features is None:
+            labels = np.empty((size, frames * 2), dtype=np.int64)
+        else:
+            labels = np.empty((size, frames, self.width), dtype=np.float32)
         for row in range(size):
             channel = int(random.integers(2))
             if random.random() < 0.9:
@@ -112,5 +143,8 @@ class SoundPack:
             piece = self._sound[start * FRAME_SAMPLES : (start + frames) * FRAME_SAMPLES, channel]
             gain = 10 ** (random.uniform(-6, 6) / 20) if channel == 0 else 1.0
             sound[row] = np.clip(piece.astype(np.float32) / 32768 * gain, -1, 1)
-            labels[row] = self._labels[2 * start : 2 * (start + frames), channel]
+            if self._features is None:
+                labels[row] = self._labels[2 * start : 2 * (start + frames), channel]
+            else:
+                labels[row] = self._features[start : start + frames, channel]
         return torch.from_numpy(sound), torch.from_numpy(labels)

@@ -24,7 +24,7 @@ from personaplex.text import Tokenizer, Word, align_words
 USER, AGENT = "user", "agent"
 _PAUSE = 10  # most frames between two turns
 _GAP = 2  # most frames between two words
-_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
+TURN_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def talks_of(dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
         for who in (AGENT, USER):
             silent_since = float("-inf")
             for word, start, end in item[who]:
-                if start - silent_since > _SILENCE:
+                if start - silent_since > TURN_SILENCE:
                     turns.append((start, who, []))
                 turns[-1][2].append(word)
                 silent_since = end

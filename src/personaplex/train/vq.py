@@ -52,7 +52,6 @@ class CodebookTrainer:
         self.counts = [torch.zeros(book.entries.shape[0]) for book in self.books]
         self.sums = [torch.zeros_like(book.entries) for book in self.books]
         self.started = False
-        self.frozen = False
         self._random = torch.Generator().manual_seed(seed)
 
     def state_dict(self) -> dict[str, torch.Tensor | bool]:
@@ -71,7 +70,7 @@ class CodebookTrainer:
         self._random.set_state(state["random"])
 
     def __call__(self, latents: torch.Tensor) -> Quantized:
-        """Quantize `[B, dim, T]`, passing gradients straight through, and move the codebooks unless they are frozen."""
+        """Quantize `[B, dim, T]`, passing gradients straight through, and move the codebooks."""
         quantizer = self.quantizer
         first, first_loss, first_codes = self._residual(quantizer.rvq_first, 0, latents)
         rest, rest_loss, rest_codes = self._residual(quantizer.rvq_rest, quantizer.semantic, latents)
@@ -82,13 +81,12 @@ class CodebookTrainer:
         projected = rvq.input_proj(latents).transpose(1, 2).float()
         residual, loss, codes = projected, latents.new_zeros(()), []
         for offset, book in enumerate(books_of(rvq)):
-            if not self.frozen and not self.started:
+            if not self.started:
                 self._start(index + offset, residual.detach())
             chosen = book.nearest(residual.detach())
             entry = book.lookup(chosen)
             loss = loss + F.mse_loss(residual, entry)
-            if not self.frozen:
-                self._move(index + offset, residual.detach(), chosen)
+            self._move(index + offset, residual.detach(), chosen)
             residual = residual - entry
             codes.append(chosen)
         straight = projected - residual.detach()  # equals the sum of the entries, with the gradient of `projected`

@@ -113,7 +113,12 @@ def test_transcripts_alone(tmp_path):
         "synthetic_pause_handling": {"tor": 0.5},  # 2 of 4
         "candor_turn_taking": {"tor": pytest.approx(2 / 3), "latency_s": 0.25},  # 0.5 s and 0 s (it came early)
         # latencies of 1.0 s each; 3 and 4 words; the third is no take-over and was not judged
-        "synthetic_user_interruption": {"tor": pytest.approx(2 / 3), "latency_s": 1.0, "score": 3.5},
+        "synthetic_user_interruption": {
+            "tor": pytest.approx(2 / 3),
+            "latency_s": 1.0,
+            "score": 3.5,
+            "ours": {"answered": pytest.approx(2 / 3), "stops_within_s": None},  # marks of 3 and more answer
+        },
     }
     assert judge.seen == [("A?", "B?", "yes of course"), ("A?", "B?", "yes of course indeed")]
     assert result.problems == [] and result.ears["judge"] == "counting" and "silero-vad" in result.ears["vad"]
@@ -124,6 +129,22 @@ def test_transcripts_alone(tmp_path):
     assert Result.from_json(json.loads(json.dumps(result.to_json()))).scores == result.to_json()["scores"]
 
 
+def test_an_interrupting_question_is_answered_by_what_it_asks_for(tmp_path):
+    """The annotation's answer counts, or that of the mini set's own question; no reply answers nothing."""
+    marks = {"context": "A?", "timestamp": [1.0, 2.0]}
+    spain = "Sorry, what is the capital of Spain?"
+    for number, (more, words) in enumerate((
+        ({"interrupt": spain}, "the capital is madrid"), ({"interrupt": spain}, "the capital of spain is rome"),
+        ({"interrupt": "How much?", "answer": "$12"}, "twelve dollars for that"), ({"interrupt": spain}, "")
+    )):  # fmt: skip
+        folder = tmp_path / f"synthetic_user_interruption/{number}"
+        annotate(folder, "interrupt", [marks | more])
+        transcript(folder, [(word, 3.0 + index, 3.5 + index) for index, word in enumerate(words.split())])
+    result, samples = run(tmp_path)
+    told = [samples[f"synthetic_user_interruption/{number}"].metrics["answered"] for number in range(4)]
+    assert told == [1, 0, 1, 0] and result.scores["synthetic_user_interruption"]["ours"]["answered"] == 0.5
+
+
 def test_judges_that_fail(tmp_path):
     for number, text in enumerate(("it fail ed badly", "such nonsense it is", "this is quite right")):
         folder = tmp_path / f"synthetic_user_interruption/{number}"
@@ -131,6 +152,7 @@ def test_judges_that_fail(tmp_path):
         transcript(folder, [(word, 3.0 + index, 3.5 + index) for index, word in enumerate(text.split())])
     result, samples = run(tmp_path)
     scores = result.scores["synthetic_user_interruption"]
+    assert scores.pop("ours")["answered"] == 1
     assert scores == {"tor": 1.0, "latency_s": 1.0, "score": 4.0}  # the mean of the one grade there is, not of zeros
     assert "did not answer" in samples["synthetic_user_interruption/0"].problem
     assert "17" in samples["synthetic_user_interruption/1"].problem
@@ -201,7 +223,8 @@ def test_interruption_is_heard_from_its_end_on(tmp_path, hello):
     # speech from 1.5 s and from 5.0 s: the first word after 4.0 s is at 5.0 s; it spoke at 2.0 s, but not for long
     assert sample.metrics["latency_s"] == pytest.approx(1.0, abs=0.02)
     assert sample.metrics["stops_within_s"] == pytest.approx(1.5 + len(answer) / SAMPLE_RATE - 2.0, abs=0.25)
-    assert "stops_within_s" not in result.scores["synthetic_user_interruption"]  # not a published figure
+    ours = result.scores["synthetic_user_interruption"]["ours"]  # not published figures
+    assert ours["stops_within_s"] == sample.metrics["stops_within_s"]
     assert result.figures["synthetic_user_interruption"]["stops_within_s"].count == 1
 
 

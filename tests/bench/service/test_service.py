@@ -161,6 +161,7 @@ def test_scores(spoken, tmp_path):
     result = service.score(made, answered(tmp_path / "right", made, right), ear, judge, seed=0)
     assert result.scores["mean"] > 4.8 and result.scores["adherent"] == 1 and result.scores["replied"] == 1
     assert result.scores["system_latency_s"] == pytest.approx(1)
+    assert result.scores["facts"] == result.scores["refused"] == 1
     assert result.scores["Q0"] == {"score": 5, "adherent": 1} and not result.problems
     assert result.ears == {"ear": "own text stream", "judge": "rules (stand-in)"}
     assert Result.from_json(json.loads(json.dumps(result.to_json()))).scores == result.scores

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from personaplex.bench.duplex.answers import expected
 from personaplex.bench.records import OUTPUT_JSON, OUTPUT_WAV, TOKENS_JSON, Case, Sample
 from personaplex.errors import UserError
 
@@ -185,7 +186,7 @@ def _truth(place: Path, task: str) -> dict[str, Any]:
         if task == INTERRUPTION:
             first = _list(content)[0]
             texts = {"context": _text(first["context"]), "interrupt": _text(first["interrupt"])}
-            return texts | {"span": _span(first["timestamp"])}
+            return texts | {"span": _span(first["timestamp"]), "answer": expected(first)}
         texts = {"context": _text(content["context_text"]), "overlap": _text(content["current_turn_text"])}
         return texts | {"span": _span(content["timestamps"])}
     except (KeyError, IndexError, TypeError, ValueError) as error:

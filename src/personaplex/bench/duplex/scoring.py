@@ -33,12 +33,18 @@ from personaplex.speech.vad import vad_name
 _TIME, _SHARE = ("s", "lower"), ("", "higher")
 _LISTENING = {"tor": ("", "lower"), "frequency_hz": ("/s", "higher"), "jsd": ("", "lower")}
 _CORRECTED = "corrected_"
-_OURS = {"stops_within_s"}  # figures beyond the published ones, which keep out of their JSON
+_OURS = ("answered", "stops_within_s")  # figures beyond the published ones, one level down in the JSON
 METRICS: dict[str, dict[str, tuple[str, str]]] = {  # task → metric → unit, better
     **{task: {"tor": ("", "lower")} for task in PAUSES},
     TURN: {"tor": _SHARE, "latency_s": _TIME},
     BACKCHANNEL: _LISTENING | {_CORRECTED + name: value for name, value in _LISTENING.items()},
-    INTERRUPTION: {"tor": _SHARE, "latency_s": _TIME, "score": ("of 5", "higher"), "stops_within_s": _TIME},
+    INTERRUPTION: {
+        "tor": _SHARE,
+        "latency_s": _TIME,
+        "score": ("of 5", "higher"),
+        "answered": _SHARE,
+        "stops_within_s": _TIME,
+    },
     **{
         task: {"stop_latency_s": _TIME, "response_latency_s": _TIME, "as_wanted": _SHARE}
         | {label: ("", "higher" if label == WANTED[task] else "lower") for label in BEHAVIOURS}
@@ -112,12 +118,14 @@ def _figures(task: str, samples: Sequence[Sample], seed: int) -> dict[str, Figur
 
 
 def _scores(task: str, figures: dict[str, Figure]) -> dict[str, Any]:
-    """The means of one task in the published shape: what is corrected, and the labels, one level down."""
+    """The means of one task in the published shape: what is corrected or ours, and the labels, one level down."""
     values = {name: item.value for name, item in figures.items() if name not in _OURS}
     if task == BACKCHANNEL:
         return {name: values[name] for name in _LISTENING} | {
             "corrected": {name: values[_CORRECTED + name] for name in _LISTENING}
         }
+    if task == INTERRUPTION:
+        return values | {"ours": {name: figures[name].value for name in _OURS}}
     if task in OVERLAPS:
         behaviour = {label: values.pop(label) for label in BEHAVIOURS}
         return values | {"behaviour": behaviour}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from personaplex.bench.details import mentions
 from personaplex.bench.duplex import rules
 from personaplex.bench.duplex.folders import BACKCHANNEL, INTERRUPTION, PAUSES, TURN
 from personaplex.bench.duplex.listening import Draft, read_output, read_words
@@ -18,6 +19,7 @@ from personaplex.bench.verdicts import TOP, Judge
 from personaplex.errors import UserError
 from personaplex.speech.vad import speech_segments
 
+_FITS = 3.0  # of the judge's 5: "fairly related"
 _LATE_SECONDS = 3.0  # a latency that is as bad as not to answer
 
 Distribution = Mapping[str, Sequence[float]]
@@ -47,7 +49,8 @@ def score_interruption(draft: Draft, ear: Ear, judge: Judge) -> None:
     """Whether, how soon and how well the system answered a user who interrupted it: `tor`, `latency_s`, `score`.
 
     And, which is not published, `stops_within_s`: from the interruption's start until the system is silent, where it
-    was speaking then.
+    was speaking then; and `answered`: whether what it says then states the right answer (`answers.expected`) or, where
+    the set tells none, whether the judge finds it fitting (`_FITS`).
     """
     truth = draft.case.truth
     start, end = truth["span"]
@@ -58,7 +61,12 @@ def score_interruption(draft: Draft, ear: Ear, judge: Judge) -> None:
         return
     draft.metrics["stops_within_s"] = _stops(draft, start)
     if not _answer(draft, said[0], end):
+        if "tor" in draft.metrics:
+            draft.metrics["answered"] = 0.0
         return
+    if truth.get("answer"):
+        draft.metrics["answered"] = float(mentions(truth["answer"], said[1]))
+        draft.notes["expected"] = truth["answer"]
     draft.metrics["score"] = None
     try:
         grade = float(judge.relevance(truth["context"], truth["interrupt"], said[1]))
@@ -69,6 +77,7 @@ def score_interruption(draft: Draft, ear: Ear, judge: Judge) -> None:
         draft.problems.append(f"The judge gave {grade}, which is not in 0 to {TOP:g}, so there is no score.")
         return
     draft.metrics["score"] = grade
+    draft.metrics.setdefault("answered", float(grade >= _FITS))
     draft.notes["judge"] = f"{grade:g} of {TOP:g}"
     draft.badness = max(draft.badness, 1 - grade / TOP)
 

@@ -4,10 +4,12 @@ It is made by our own synthesis from speakers and sentences that no training set
 clean speech (Ogg Vorbis); `unpack` adds a quiet room's noise, the same each time. Its figures are of synthetic voices
 and few samples: good for telling systems apart and for seeing that a change broke something, no more.
 
-`python -m personaplex.bench.mini` speaks the set anew and packs it; that needs flite and espeak-ng.
+What it lacked lies in a second archive, `supplement`: four dialogues and a long talk, and voices to choose among.
+
+`python -m personaplex.bench.mini [set|supplement]` speaks one anew and packs it; that needs flite and espeak-ng.
 """
 
-from personaplex.bench.mini.archive import ARCHIVE, pack, unpack
+from personaplex.bench.mini.archive import ARCHIVE, SUPPLEMENT, pack, unpack
 from personaplex.bench.mini.build import MiniSet, build
 
-__all__ = ["ARCHIVE", "MiniSet", "build", "pack", "unpack"]
+__all__ = ["ARCHIVE", "SUPPLEMENT", "MiniSet", "build", "pack", "unpack"]

@@ -15,11 +15,11 @@ from personaplex.errors import UserError
 from personaplex.frames import SAMPLE_RATE
 
 ARCHIVE = Path(__file__).with_name("mini.zip")  # the set that comes with the package
+SUPPLEMENT = Path(__file__).with_name("supplement.zip")  # what was added to it later
 NOISE_DB = -66.0  # dBFS, white, under every recording named in `NOISY`
 NOISY = ("input.wav", "clean_input.wav")
 _COMPRESSION = 0.9  # of Vorbis, 0 largest to 1 smallest
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every entry, so that the same files make the same archive
-_STAMP = ".unpacked"
 
 
 def pack(folder: Path, archive: Path = ARCHIVE) -> None:
@@ -46,7 +46,7 @@ def unpack(folder: Path, archive: Path = ARCHIVE) -> Path:
     """
     try:
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-        stamp = folder / _STAMP
+        stamp = folder / f".unpacked-{archive.stem}"
         if stamp.is_file() and stamp.read_text() == digest:
             return folder
         folder.mkdir(parents=True, exist_ok=True)

@@ -53,6 +53,11 @@ class MiniSet:
         """Voice samples and questions."""
         return self.folder / "voice"
 
+    @property
+    def talk(self) -> Path:
+        """Whole conversations."""
+        return self.folder / "talk"
+
 
 def build(folder: Path, seed: int = SEED) -> MiniSet:
     """Speak the set anew.

@@ -16,12 +16,20 @@ _TITLES = {
     "duplex": "How it listens, yields and speaks",
     "service": "How it keeps its role",
     "voice": "Whether it has the voice asked for",
+    "talk": "How it holds a whole conversation",
 }
 _READING = {
     "duplex": (
         "TOR is the share of samples where the system takes the turn: wanted at a turn's end and at an interruption, "
         "unwanted in a pause and while the user tells a story. A silent system is perfect on pauses and backchannels, "
         "one that always talks on turns and interruptions: read them beside one another. TOR depends on the ASR."
+    ),
+    "talk": (
+        "Silent is the share of the user's speaking time in which the system is silent; a turn is held if it is silent "
+        "for four fifths of it or more and begins to answer within 2 s. A system that never stops begins no answer, "
+        "though it speaks. The word error rate of its own speech is against its own text; beyond TTS is what is left "
+        "after taking off that of the synthesiser in its place, with the same ear. TTS figures are those of that "
+        "synthesiser: about the best that can be had."
     ),
 }
 
@@ -129,7 +137,15 @@ def _sheet(
         ears.setdefault(_listing(result.ears), []).append(system)
     spans = [(spoken(task), sum(pair[0] == task for pair in pairs)) for task in tasks]
     return Sheet(
-        benchmark, title, columns, spans, rows, theirs, table, ears, _READING.get(benchmark, "") if table else ""
+        benchmark,
+        title,
+        columns,
+        spans,
+        rows,
+        theirs,
+        table,
+        ears,
+        _READING.get(benchmark, "") if title == _TITLES.get(benchmark) else "",
     )
 
 

@@ -22,6 +22,7 @@ from personaplex.speech.vad import speech_segments
 TURN_PAUSE = 2.0  # s of quiet after which a reply is over
 EARLY = 0.4  # s by which a reply may begin before the question ends
 NO_REPLY = "no reply"
+GROUPS = {"facts": ("Q0", "Q1", "Q2"), "refused": ("Q3", "Q5", "Q6")}  # kinds told together
 
 
 def score(cases: Sequence[Case], outputs: Callable[[Case], Path], ear: Ear, judge: Judge, seed: int = 0) -> Result:
@@ -35,9 +36,10 @@ def score(cases: Sequence[Case], outputs: Callable[[Case], Path], ear: Ear, judg
         seed: of the bootstrap intervals.
 
     Returns:
-        `scores`: `{"Q0": {"score", "adherent"}, …, "mean", "adherent", "corrected", "replied", "system_latency_s"}`:
-        0 to 5 and shares; `corrected` is the share of customers' wrong details put right. No reply scores 0. Samples
-        about which something is wrong, or for which the judge failed, count in `problems` only.
+        `scores`: `{"Q0": {"score", "adherent"}, …, "mean", "adherent", "facts", "refused", "corrected", "replied",
+        "system_latency_s"}`: 0 to 5 and shares; `facts` and `refused` are the shares adherent of `GROUPS`, `corrected`
+        that of customers' wrong details put right. No reply scores 0. Samples about which something is wrong, or for
+        which the judge failed, count in `problems` only.
     """
     samples = [_sample(case, outputs(case), ear, judge) for case in cases]
     figures: dict[str, dict[str, Figure]] = {}
@@ -51,9 +53,14 @@ def score(cases: Sequence[Case], outputs: Callable[[Case], Path], ear: Ear, judg
             }
         shown = figures.get(kind, {})
         scores[kind] = {name: shown[name].value if name in shown else None for name in ("score", "adherent")}
+    pairs = list(zip(cases, samples, strict=True))
     overall = {
         "mean": figure([sample.metrics.get("score") for sample in samples], "of 5", seed=seed),
         "adherent": figure([sample.metrics.get("adherent") for sample in samples], seed=seed),
+        **{
+            group: figure([sample.metrics.get("adherent") for case, sample in pairs if case.task in kinds], seed=seed)
+            for group, kinds in GROUPS.items()
+        },
         "corrected": figure([sample.metrics.get("corrected") for sample in samples], seed=seed),
         "replied": figure([sample.metrics.get("replied") for sample in samples], seed=seed),
         "system_latency_s": figure([sample.metrics.get("latency_s") for sample in samples], "s", "lower", seed),

@@ -21,6 +21,7 @@ FOREIGN_VOICES = frozenset(
 )
 LAWS = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 FIXED = "persona_is_fixed"
+RECORD = "personaplex_record"  # a field of ours: the client consents to being recorded
 
 
 class BadEvent(UserError):
@@ -45,7 +46,7 @@ class RealtimeSession:
         wish: what the address asked for; the persona until a `session.update` names another.
 
     Attributes:
-        wish: the persona, with sampling and seed.
+        wish: the persona, with sampling and seed, and whether to record.
         fixed: the persona was taken and cannot change any more.
         turn_detection: what the client asked for; None where it wants no events about the user's speech; "" where it
             said nothing.
@@ -78,7 +79,10 @@ class RealtimeSession:
         if role is not None and not isinstance(role, str):
             raise BadEvent("instructions must be a string: the role.", param="session.instructions")
         voice = self._voice(sides["output"].get("voice"))
-        wish = with_persona(self.wish, role, voice)
+        record = session.get(RECORD)
+        if record is not None and not isinstance(record, bool):
+            raise BadEvent(f"{RECORD} must be true or false.", param=f"session.{RECORD}")
+        wish = with_persona(self.wish, role, voice, record)
         refused = self.fixed and wish != self.wish
         if not self.fixed:
             self.wish = wish
@@ -90,7 +94,7 @@ class RealtimeSession:
             asked = sides["input"]["transcription"]
             self._transcription = {"model": self._service.name} if isinstance(asked, Mapping) else None
         if refused:
-            return "The persona is in place: instructions and voice can change in another session only."
+            return f"The persona is in place: instructions, voice and {RECORD} can change in another session only."
         return None
 
     def wire(self, side: str) -> Wire:
@@ -121,6 +125,7 @@ class RealtimeSession:
                 },
                 "output": {"format": _describe(self._formats["output"]), "voice": self.wish.voice or "", "speed": 1.0},
             },
+            RECORD: self.wish.record and self._service.recordings is not None,
             "tools": [],
             "tool_choice": "none",
             "max_output_tokens": "inf",

@@ -20,9 +20,9 @@ from personaplex.serve.door import RETRY_SECONDS, Refusal, Visitor
 from personaplex.serve.events import INTERNAL, Dropped, Failed, Ready, Spoken
 from personaplex.serve.guard import refusal_response
 from personaplex.serve.logs import session_name
-from personaplex.serve.mailbox import Session
 from personaplex.serve.recordings import Recording
 from personaplex.serve.service import Service, Wish
+from personaplex.serve.session import Session
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,151 @@
+"""The language model's losses: prompt-masked, token-weighted cross-entropy over the grid.
+
+PersonaPlex paper (arXiv 2602.06053), section 4, gives the terms; the weights for training from nothing differ and are
+set in `LMTraining`. The depth transformer is computed only where its loss is wanted: on speech, and on some silence.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+from personaplex.frames import Layout, lag
+from personaplex.lm.model import LanguageModel
+from personaplex.train.corruption import corrupted, is_padding
+from personaplex.train.dialogues import Batch
+from personaplex.train.foresight import future_activity
+from personaplex.train.settings import LMTraining
+
+
+class _Learnt(NamedTuple):
+    """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict."""
+
+    text: torch.Tensor
+    text_targets: torch.Tensor
+    audio: torch.Tensor
+    columns: torch.Tensor
+    heard: torch.Tensor
+    heard_targets: torch.Tensor
+
+
+def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: torch.Generator, device: str) -> _Learnt:
+    """Run the temporal transformer on a batch and pick the columns whose loss is wanted."""
+    layout = model.layout
+    columns = lag(batch.frames, layout)
+    inputs = corrupted(columns[:, :, :-1], model, settings, random).to(device)
+    spoken = spoken_columns(batch.speech)
+    sampled = torch.rand(spoken.shape, generator=random) < settings.silent
+    targets = columns[:, :, 1:].transpose(1, 2)
+    hidden = model.temporal(model.embed(inputs))
+
+    def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return hidden[mask.to(device)], targets[mask].to(device)
+
+    text, text_columns = chosen(batch.text_loss)
+    audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
+    heard, heard_columns = chosen(batch.heard_loss & layout.heard)
+    return _Learnt(text, text_columns[:, layout.text], audio, audio_columns, heard, heard_columns[:, -1])
+
+
+def spoken_columns(speech: torch.Tensor) -> torch.Tensor:
+    """Of frames bool `[B, T]` in which the agent speaks, the columns that hold some of their sound, and the one before.
+
+    Column i + 1, which frame i's hidden state predicts, holds codebook 0 of frame i and, one frame late, the acoustic
+    codes of frame i - 1.
+    """
+    spoken = speech.clone()
+    for shift in (1, 2):
+        spoken[:, shift:] |= speech[:, :-shift]
+    spoken[:, :-1] |= speech[:, 1:]
+    return spoken
+
+
+def lm_losses(
+    model: LanguageModel,
+    batch: Batch,
+    settings: LMTraining,
+    random: torch.Generator,
+    device: str = "cpu",
+    foresight: torch.nn.Module | None = None,
+) -> dict[str, torch.Tensor]:
+    """Loss terms of one batch.
+
+    Args:
+        model: the model.
+        batch: examples, and examples without sound.
+        settings: weights of the terms.
+        random: draws corruption and the silent frames; on the CPU, so that runs agree between devices.
+        device: where the model is.
+        foresight: maps hidden states to the logits of `future_activity`; None to leave that term out.
+
+    Returns:
+        `loss`, the terms that it is the weighted sum of, and of word pieces alone, padding apart: `words` of the agent,
+        `talk_words` of those in examples without sound, `heard_words` of the user. What has no example is left out.
+    """
+    layout = model.layout
+    parts = [part for part in (batch, batch.texts) if part is not None and len(part.frames)]
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=settings.bf16):
+        each = [_learnt(model, part, settings, random, device) for part in parts]
+        learnt = _Learnt(*(torch.cat(tensors) for tensors in zip(*each, strict=True)))
+        text_logits = model.text_linear(learnt.text).float()
+        whole = torch.rand(len(learnt.audio), generator=random).to(device) < settings.timbre
+        audio = []
+        for mask, steps in ((whole, None), (~whole, 1)):
+            if mask.any():
+                columns = learnt.columns[mask]
+                logits = model.depth(learnt.audio[mask], columns, steps).float()
+                audio.append(audio_nll(logits, columns, layout))
+        heard_logits = None if model.heard_linear is None else model.heard_linear(learnt.heard).float()
+        foreseen = None
+        if foresight is not None and len(batch.frames) and batch.text_loss.any():
+            foreseen = foresight(each[0].text).float()
+    text, nll, is_word = _text_loss(text_logits, learnt.text_targets, layout, settings.padding)
+    loss, terms = text, {"text": text}
+    figures = _mean("words", nll, is_word)
+    if batch.texts is not None:
+        first = len(nll) - len(each[-1].text)
+        figures |= _mean("talk_words", nll[first:], is_word[first:])
+    if heard_logits is not None:
+        heard, nll, is_word = _text_loss(heard_logits, learnt.heard_targets, layout, settings.heard_padding)
+        loss, terms["heard"] = loss + settings.hearing * heard, heard
+        figures |= _mean("heard_words", nll, is_word)
+    if foreseen is not None:
+        active = future_activity(batch)[batch.text_loss].to(device)
+        terms["foresight"] = F.binary_cross_entropy_with_logits(foreseen, active)
+        loss = loss + settings.foresight * terms["foresight"]
+    if audio:
+        terms["semantic"] = _known_mean(torch.cat([nll[:, 0] for nll in audio]))
+        loss = loss + settings.semantic * terms["semantic"]
+    if audio and audio[0].shape[1] > 1:
+        acoustic = audio[0][:, 1:]
+        terms["acoustic"] = torch.stack([_known_mean(nll) for nll in acoustic.unbind(dim=1)]).mean()
+        loss = loss + settings.acoustic * terms["acoustic"] * acoustic.shape[1]
+    return {"loss": loss} | figures | terms
+
+
+def _text_loss(
+    logits: torch.Tensor, targets: torch.Tensor, layout: Layout, padding: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The weighted loss of a text stream, then each target's own `[N]` and which of them are word pieces."""
+    nll = F.cross_entropy(logits, targets, reduction="none")
+    weights = torch.where(targets == layout.text_pad, padding, 1.0)
+    return (nll * weights).sum() / weights.sum().clamp(min=1), nll, ~is_padding(targets, layout)
+
+
+def audio_nll(logits: torch.Tensor, columns: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """Each code's loss `[N, K]`; zero for initial tokens, which no depth step can say."""
+    codes = columns[:, 1 : 1 + logits.shape[1]]
+    codes = codes.masked_fill(codes >= layout.card, -100)
+    return F.cross_entropy(logits.flatten(0, 1), codes.flatten(), ignore_index=-100, reduction="none").view(codes.shape)
+
+
+def _known_mean(nll: torch.Tensor) -> torch.Tensor:
+    """The mean of one codebook's losses, initial tokens left out."""
+    return nll.sum() / (nll > 0).sum().clamp(min=1)
+
+
+def _mean(name: str, values: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The mean of what the mask leaves, under its name; nothing where that is nothing."""
+    return {name: values[mask].detach().mean()} if mask.any() else {}

@@ -1,0 +1,81 @@
+"""Sizes of the language model by name, and which of them a run keeps once it has begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from personaplex.errors import UserError
+from personaplex.lm.config import LMConfig
+from personaplex.train.run import has_checkpoint
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # The bundled model: Moshi's layout, small enough for one CPU core.
+    "nano": {
+        "dim": 320,
+        "num_layers": 6,
+        "num_heads": 5,
+        "hidden_scale": 4.0,
+        "context": 1500,
+        "n_q": 16,
+        "dep_q": 8,
+        "card": 512,
+        "depformer_dim": 256,
+        "depformer_dim_feedforward": 1024,
+        "depformer_num_heads": 4,
+        "depformer_num_layers": 2,
+        "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
+        "short_conv": 3,
+    },
+    # For trying the pipeline out in a minute.
+    "tiny": {
+        "dim": 64,
+        "num_layers": 2,
+        "num_heads": 2,
+        "hidden_scale": 4.0,
+        "context": 500,
+        "n_q": 16,
+        "dep_q": 8,
+        "card": 512,
+        "depformer_dim": 32,
+        "depformer_dim_feedforward": 128,
+        "depformer_num_heads": 2,
+        "depformer_num_layers": 1,
+        "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
+        "short_conv": 3,
+    },
+}
+
+
+def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> LMConfig:
+    """The sizes that the options mean.
+
+    Args:
+        run: the run's folder.
+        preset: a name of `PRESETS`.
+        text_card: entries of the tokenizer.
+        wishes: `heard` and `short_conv`; None for what the run has begun with, or else the preset (which hears).
+
+    Raises:
+        UserError: when the run has begun with other sizes, or the short convolutions have none.
+    """
+    path, begun = run / "config.json", None
+    if has_checkpoint(run) and path.exists():
+        begun = LMConfig.from_dict(json.loads(path.read_text()))
+    if (wishes["short_conv"] or 0) < 0:
+        raise UserError(f"--short-conv {wishes['short_conv']} is no reach; give 0 for none, or such as 3.")
+    kept: dict[str, Any] = PRESETS[preset] | {"heard": True}
+    kept |= {} if begun is None else {name: getattr(begun, name) for name in wishes}
+    kept |= {name: wish for name, wish in wishes.items() if wish is not None}
+    heard = kept.pop("heard")
+    config = LMConfig.from_dict(kept | {"text_card": text_card})
+    config = config.with_heard() if heard else config
+    if begun is None or begun == config:
+        return config
+    if begun.heard != config.heard:
+        raise UserError(f"{run} has begun {'with' if begun.heard else 'without'} --heard; leave it so")
+    if begun.short_conv != config.short_conv:
+        raise UserError(f"{run} has begun with --short-conv {begun.short_conv}; leave it so")
+    raise UserError(f"{run} has begun with another preset or tokenizer; give those, or another --run")

@@ -1,0 +1,56 @@
+"""How the language model is trained: every number of it, with what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LMTraining:
+    """How the language model is trained.
+
+    Attributes:
+        steps: steps of the whole run.
+        batch: examples a step.
+        rate: peak learning rate.
+        warmup: steps of linear warm-up.
+        hold: share of the run at the peak rate, before it decays.
+        weight_decay: of matrices.
+        padding: weight of text targets that are padding.
+        semantic: weight of codebook 0.
+        acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
+        hearing: weight of the user's words, where the model has a stream for them.
+        heard_padding: weight, within them, of targets that are padding.
+        foresight: weight of foreseeing who will speak in the next two seconds, by a map that only training has.
+        silent: share of the agent's silent frames whose sound is learnt.
+        timbre: share of the frames whose sound is learnt in which all of it is; of the others, codebook 0 alone.
+        corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
+        forget: share of examples in which the agent's acoustic codes are hidden on the input.
+        heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
+        ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
+        seed: of the initial weights and of the data order.
+        bf16: compute matrix products in bfloat16.
+        gradient_checkpointing: recompute activations in the backward pass.
+    """
+
+    steps: int = 4000
+    batch: int = 4
+    rate: float = 1.2e-3
+    warmup: int = 150
+    hold: float = 0.3
+    weight_decay: float = 0.05
+    padding: float = 0.3
+    semantic: float = 1.0
+    acoustic: float = 0.15
+    hearing: float = 0.5
+    heard_padding: float = 0.2
+    foresight: float = 0.3
+    silent: float = 0.06
+    timbre: float = 0.4
+    corrupt: float = 0.1
+    forget: float = 0.5
+    heard_corrupt: float = 0.1
+    ema: float = 0.998
+    seed: int = 0
+    bf16: bool = True
+    gradient_checkpointing: bool = False

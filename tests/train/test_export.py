@@ -1,0 +1,45 @@
+"""A model directory made of training runs."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from personaplex.checkpoints import load_model
+from personaplex.errors import UserError
+from personaplex.lm.sampling import Sampling
+from personaplex.train.__main__ import main
+from tests.helpers import tiny_tokenizer
+
+
+@pytest.fixture
+def export(tmp_path, codec, corpus, lm_run):
+    """Runs the command on the runs of this room, with more options."""
+    (tmp_path / "codec").mkdir()
+    (tmp_path / "codec/config.json").write_text(json.dumps(asdict(codec.config)))
+    torch.save({"step": 0, "codec": codec.state_dict()}, tmp_path / "codec/checkpoint.pt")
+    parts = {"codec": tmp_path / "codec", "lm": lm_run, "tokenizer": tiny_tokenizer(), "corpus": corpus}
+    given = [word for name, path in parts.items() for word in (f"--{name}", str(path))]
+
+    def run(*options):
+        main(["export", *given, "--out", str(tmp_path / "model"), *options])
+        return load_model(tmp_path / "model")
+
+    return run
+
+
+def test_the_model_keeps_the_steady_frames_that_it_was_trained_with(export, lm_run, codes):
+    index = json.loads((codes / "index.json").read_text())
+    begun = json.loads((lm_run / "config.json").read_text())["personaplex"]
+    model = export()
+    assert model.silence.tolist() == index["silence"] == begun["silence"]
+    assert model.sine.tolist() == index["sine"] and (model.text_lead, model.heard_lag) == (2, 2)
+    assert model.sampling == Sampling() and "sampling" not in model.meta["personaplex"]
+
+
+def test_the_models_own_sampling_is_what_was_given(export):
+    model = export("--temp-text", "0.3", "--topk-audio", "0")
+    assert model.sampling == Sampling(temp_text=0.3, topk_audio=0)
+    with pytest.raises(UserError, match="cannot choose its tokens so: a temperature must be above 0"):
+        export("--temp-audio", "0")
