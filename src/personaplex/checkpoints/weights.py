@@ -189,14 +189,14 @@ def store(name: str, tensor: torch.Tensor, storage: str) -> dict[str, torch.Tens
     """
     if storage not in ("int8", "bf16", "f32"):
         raise ValueError(f"unknown storage {storage!r}; known: int8, bf16, f32")
-    tensor = tensor.detach().cpu()
+    tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point():
-        return {name: tensor.contiguous()}
+        return {name: tensor}
     matrix = sum(size > 1 for size in tensor.shape) > 1
     if storage == "int8" and matrix:
         rows, scale = quantize_rows(tensor)
         return {name: rows, name + _SCALE: scale}
-    return {name: tensor.to(torch.bfloat16 if storage == "bf16" and matrix else torch.float32).contiguous()}
+    return {name: tensor.to(torch.bfloat16 if storage == "bf16" and matrix else torch.float32)}
 
 
 def write_weights(
