@@ -46,7 +46,7 @@ def test_the_five_tasks(tmp_path):
     ]
     assert cases[0].truth == {"pauses": [[3.3, 4.0]]}
     assert cases[2].truth == {"turn": [2.0, 2.4], "user_words": [["I", 2.0, 2.4]]}
-    assert cases[4].truth == {"context": "Books?", "interrupt": "No, films.", "span": [10.5, 13.1]}
+    assert cases[4].truth == {"context": "Books?", "interrupt": "No, films.", "span": [10.5, 13.1], "answer": None}
     assert cases[4].source == tmp_path / "synthetic_user_interruption/7/input.wav"
 
 
