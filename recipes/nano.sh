@@ -11,10 +11,11 @@ set -euo pipefail
 
 WORK=${WORK:-work/nano}
 OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/models/nano
-HOURS=${HOURS:-25}                    # of dialogue
+HOURS=${HOURS:-33}                    # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
-LM_STEPS=${LM_STEPS:-7200}
+SPEAK_STEPS=${SPEAK_STEPS:-7200}      # of learning to speak
+LM_STEPS=${LM_STEPS:-5300}            # and to listen
 HELD_OUT=${HELD_OUT:-60}              # dialogues to measure the language model on; 0 for none
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
@@ -24,7 +25,7 @@ train() { python -m personaplex.train "$@"; }
 budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 
 # 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival where it is), word and phone
-#    times; and more scripts in writing only. (16 minutes)
+#    times; and more scripts in writing only. (30 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
@@ -39,11 +40,15 @@ train done --run "$WORK/codec" --steps "$CODEC_STEPS" || exit 0
 # 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (8 minutes)
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$WORK/codec" --out "$WORK/codes"
 
-# 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. A fifth
-#    of the examples have no sound: finding an answer in a role is a skill of reading. (2.5 hours)
-train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$WORK/tokenizer.model" --run "$WORK/lm" \
-    --preset "$PRESET" --steps "$LM_STEPS" --rate 8e-4 --hold 0.75 --padding 0.6 --lead 2 --reading 0.15 --text-only 0.2 \
-    "${budget[@]}"
+# 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. Some
+#    of the examples have no sound: finding an answer in a role is a skill of reading. First it learns to speak; then sound
+#    weighs little and hearing much, since what a small model lacks longest is to understand. (2 + 1.7 hours)
+lm=(train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$WORK/tokenizer.model" --preset "$PRESET"
+    --rate 8e-4 --hold 0.73 --padding 0.6 --lead 2 --reading 0.15 --text-only 0.2 "${budget[@]}")
+"${lm[@]}" --run "$WORK/speak" --steps "$SPEAK_STEPS"
+train done --run "$WORK/speak" --steps "$SPEAK_STEPS" || exit 0
+"${lm[@]}" --run "$WORK/lm" --start-from "$WORK/speak" --steps "$LM_STEPS" --seed 1 \
+    --semantic 0.5 --acoustic 0.05 --hearing 1.5 --foresight 0.5
 train done --run "$WORK/lm" --steps "$LM_STEPS" || exit 0
 
 # 6. What it has learnt, on dialogues of names, facts and voices that it has not met. (5 minutes)

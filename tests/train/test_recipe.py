@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not shutil.which("flite"), reason="needs flite (Debian: flite)")
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng (Debian: espeak-ng)")
 def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
@@ -20,6 +21,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
         "WORK": str(tmp_path),
         "HOURS": "0.02",
         "CODEC_STEPS": "3",
+        "SPEAK_STEPS": "2",
         "LM_STEPS": "2",
         "SCRIPTS": "200",
         "PRESET": "tiny",
@@ -30,7 +32,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
     def run(**changes):
         environment = os.environ | small | changes | {"PATH": path}
         return subprocess.run(
-            ["bash", "recipes/nano.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
+            ["bash", "recipes/nano.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
         )
 
     stopped = run(MINUTES="0")  # the codec's budget is spent at once
@@ -43,6 +45,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_ablations_become_a_table_in_pieces(tmp_path, codes):
     """On codes, scripts and held-out codes as the recipe leaves them."""
     script = {"role": "R", "turns": [{"who": "user", "text": "what"}, {"who": "agent", "text": "hello answer"}]}
@@ -61,7 +64,7 @@ def test_the_ablations_become_a_table_in_pieces(tmp_path, codes):
         path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
         environment = os.environ | small | changes | {"PATH": path}
         return subprocess.run(
-            ["bash", "recipes/ablations.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280
+            ["bash", "recipes/ablations.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
         )
 
     strange = run(ROWS="everything")
