@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a small persona model, in order; the next bundled one, while the present one is of an earlier recipe. Every
-# stage resumes where it stopped and is skipped once it is done, so this can be killed and run again at any time. Times are for
-# two CPU cores, reckoned from shorter runs; WORK holds corpora, codes and checkpoints.
+# From nothing to a small persona model in order; the bundled one is of an earlier recipe. Every stage resumes where it stopped and is skipped once it is
+# done, so this can be killed and run again at any time. Times are for two CPU cores, reckoned from shorter runs; WORK holds
+# corpora, codes and checkpoints.
 #
 #   bash recipes/nano.sh                 the whole way
 #   MINUTES=8 bash recipes/nano.sh       in pieces: each training stops after eight minutes; run it again until it is done
@@ -59,7 +59,8 @@ if [ "$HELD_OUT" -gt 0 ]; then
 fi
 
 # 7. The model directory: the language model's matrices in 8 bits, the codec's in 16, tokenizer, eighteen voices.
-train export --codec "$WORK/codec" --lm "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT"
+train export --codec "$WORK/codec" --lm "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT" \
+    --temp-text 0.5
 echo "The model is in $OUT: personaplex serve --model $OUT"
 
 # Ablations: what each of these choices is worth is a table that recipes/ablations.sh makes of the same codes and scripts.

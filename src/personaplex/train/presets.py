@@ -18,7 +18,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_layers": 6,
         "num_heads": 5,
         "hidden_scale": 4.0,
-        "context": 1500,
+        "context": 480,  # hardly more than a training example: a model falls apart at distances that it never met
         "n_q": 16,
         "dep_q": 8,
         "card": 512,
