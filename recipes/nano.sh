@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a small persona model in order; the bundled one is of an earlier recipe. Every stage resumes where it stopped and is skipped once it is
-# done, so this can be killed and run again at any time. Times are for two CPU cores, reckoned from shorter runs; WORK holds
-# corpora, codes and checkpoints.
+# From nothing to a small persona model, in order; the bundled one is of an earlier recipe. Every stage resumes where it stopped
+# and is skipped once it is done, so this can be killed and run again at any time. Times are for two CPU cores, reckoned from
+# shorter runs; WORK holds corpora, codes and checkpoints.
 #
 #   bash recipes/nano.sh                 the whole way
 #   MINUTES=8 bash recipes/nano.sh       in pieces: each training stops after eight minutes; run it again until it is done
