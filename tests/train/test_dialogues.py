@@ -65,6 +65,18 @@ def test_batches_depend_on_seed_and_step_alone(codes, tokenizer, model):
     assert not torch.equal(one.batch(5, 9, 3).frames, one.batch(5, 10, 3).frames)
 
 
+def test_stumbling_examples_answer_late_and_do_not_learn_the_delay(codes, tokenizer, model):
+    usual = {"length": 96, "voice_frames": 12, "reading": 0.0}
+    pack, plain = (
+        DialoguePack(codes, tokenizer, model.layout, Drawing(**usual, **stumbles))
+        for stumbles in ({"stumble": 1.0, "late": 1.0}, {})
+    )
+    stumbling = pack.batch_of([0], 0)
+    delay = int((stumbling.audio_loss & ~stumbling.text_loss).sum())
+    assert delay >= 3 and stumbling.audio_loss.sum() == plain.batch_of([0], 0).audio_loss.sum() + delay
+    assert not plain.drawing.stumble and pack.drawing.wrong, "without --stumble there is none of it"
+
+
 def test_reading_examples_teach_sound_and_no_words(codes, tokenizer, model):
     pack = DialoguePack(codes, tokenizer, model.layout, Drawing(length=96, voice_frames=12, reading=1.0))
     batch = pack.batch(0, 0, 2)

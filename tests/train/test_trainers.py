@@ -49,13 +49,16 @@ def test_prompt_takes_no_part_in_the_loss(pack, model):
 def test_what_is_foreseen_is_the_share_of_speech_in_each_stretch():
     speech, user = torch.zeros(1, 30, dtype=torch.bool), torch.zeros(1, 30, dtype=torch.bool)
     speech[0, 10:12], user[0, 4:] = True, True
-    batch = Batch(*[torch.zeros(1, 30)] * 3, speech, torch.zeros(1, 30), user)
+    meant = torch.ones(1, 30, dtype=torch.bool)
+    batch = Batch(torch.zeros(1, 17, 30), meant, meant, speech, meant, user)
     future = future_activity(batch)[0]
     # At frame 5, the stretches are frames 5-6, 7-11, 12-19 and 20-29: the agent speaks in 2 of the second's 5.
     assert future[5].tolist() == pytest.approx([0, 2 / 5, 0, 0, 1, 1, 1, 1])
     # At frame 3, the first is 3-4, and after frame 29 nobody speaks: of 18-27 the user speaks in all.
     assert future[3].tolist() == pytest.approx([0, 0, 2 / 8, 0, 1 / 2, 1, 1, 1])
     assert future[25].tolist() == pytest.approx([0, 0, 0, 0, 1, 3 / 5, 0, 0])
+    meant[0, 10:12] = False  # the agent speaks by mistake: who could know?
+    assert future_activity(batch)[0, :, :4].sum() == 0
 
 
 def test_what_is_exported_is_the_moving_average(pack, model):
@@ -76,6 +79,11 @@ def test_corruption_spares_the_text_and_the_initial_column(pack, model):
     changed = (out[:, model.layout.user] != columns[:, model.layout.user]).float().mean()
     assert 0.3 < changed < 0.6
     assert (out[:, model.layout.agent][:, 1:, 1:] == -1).all()
+    user = model.layout.user
+    out = corrupted(columns, model, replace(EXACT, blur=1.0), torch.Generator().manual_seed(1))
+    hidden = (out[:, user, 1:] == -1) & (columns[:, user, 1:] != -1)
+    assert hidden[:, -1].any() and not hidden[:, 0].any(), "finer codebooks of the user's are hidden, never the first"
+    assert torch.equal(out[:, user][:, :, 1:][~hidden], columns[:, user][:, :, 1:][~hidden])
 
 
 @pytest.mark.parametrize("kind", ["lm", "codec"])

@@ -205,10 +205,16 @@ def voice(data: Path | None, count: int, **options: Any) -> None:
 @click.option("--count", type=click.IntRange(1), help="Its first so many dialogues.  [default: all]")
 @click.option("--long", "long_talks", type=click.IntRange(0), help="Long talks, spoken now.  [default: 3 with --data]")
 @click.option("--recording", type=_FILE, multiple=True, help="A recorded user; NAME.txt beside it has the words.")
+@click.option("--times", type=click.IntRange(1), default=1, show_default=True, help="So often, each with its own seed.")
 @_with(_SYSTEMS)
 @_with(_RUN)
 def talk(
-    data: Path | None, count: int | None, long_talks: int | None, recording: tuple[Path, ...], **options: Any
+    data: Path | None,
+    count: int | None,
+    long_talks: int | None,
+    recording: tuple[Path, ...],
+    times: int,
+    **options: Any,
 ) -> None:
     """Whole conversations: is it silent while spoken to, does it answer, hear and say what it writes, to the end?
 
@@ -218,7 +224,7 @@ def talk(
     \b
     personaplex synth --out work/test --split test --count 20 --seed 7
     personaplex bench talk --data work/test --systems nano,silent,echo,babble,cascade
-    personaplex bench talk --recording question.wav --role "$(cat role.txt)"
+    personaplex bench talk --recording question.wav --role "$(cat role.txt)" --times 8
     """
     from personaplex.bench import talk as talks
     from personaplex.bench.mini import SUPPLEMENT, MiniSet, unpack
@@ -240,7 +246,8 @@ def talk(
         long_talks = _LONG_TALKS
     if long_talks:
         talks.compose(folder, long_talks, Voices(), given.seed)
-    cases = [talks.recording(path, given.role or "", given.voice) for path in recording]
+    again = range(1, times + 1)
+    cases = [talks.recording(path, given.role or "", given.voice, time) for path in recording for time in again]
     _run(given, lambda measure: [talk_suite(folder, measure, cases)], told, GRAMMAR_EAR)
 
 

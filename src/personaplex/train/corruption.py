@@ -31,6 +31,10 @@ def corrupted(
     if layout.heard:
         words = out[:, layout.heard_text]
         words.copy_(_misheard(words, layout, settings.heard_corrupt, random))
+    if settings.blur:
+        kept = torch.randint(1, layout.codebooks, (len(out), 1, 1), generator=random)
+        hidden = drawn((len(out), 1, 1), settings.blur) & (torch.arange(layout.codebooks)[:, None] >= kept)
+        user.copy_(torch.where(hidden, torch.full_like(user, ZERO), user))
     out[:, :, 0] = columns[:, :, 0]
     return out
 

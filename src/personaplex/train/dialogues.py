@@ -20,6 +20,7 @@ from personaplex.frames import FRAME_RATE, Layout
 from personaplex.persona.prompt import prompt_frames
 from personaplex.persona.role import wrap_role
 from personaplex.text import Tokenizer, align_words
+from personaplex.train.stumbles import Passage, answer_late, begin_wrongly
 from personaplex.train.talks import TalkPack, read_talks, talks_of
 
 
@@ -60,6 +61,9 @@ class Drawing:
             asked for in the role.
         text_length: frames of such an example; as many of them as fill `length` frames count as one.
         share: share of the dialogues that are drawn from, whole ones; a smaller share is a part of a larger one.
+        stumble: share of examples with mistakes of the agent's, which it must recover from.
+        wrong: share, in those, of the places at which the agent could begin wrongly, at which it does.
+        late: share, in those, of the answers that come late.
     """
 
     length: int = 448
@@ -71,6 +75,9 @@ class Drawing:
     text_only: float = 0.0
     text_length: int = 224
     share: float = 1.0
+    stumble: float = 0.0
+    wrong: float = 0.35
+    late: float = 0.25
 
 
 class DialoguePack:
@@ -158,28 +165,39 @@ class DialoguePack:
         )
         room = drawing.length - prompt.shape[1]
         if reading:
-            body, speaking = self._read_out(index, random, room)
-            user_speaking = np.zeros_like(speaking)
+            passage = self._read_out(index, random, room)
         else:
-            body, speaking, user_speaking = self.frames(index), self._speaking[index], self._user_speaking[index]
-            if body.shape[1] > room and random.random() < drawing.middle:
-                start = int(random.integers(body.shape[1] - room + 1))
-                body, speaking, user_speaking = body[:, start:], speaking[start:], user_speaking[start:]
-        used = min(body.shape[1], room)
-        frames = torch.zeros(layout.streams, drawing.length, dtype=torch.long)
-        learnt = torch.zeros(drawing.length, dtype=torch.bool)
-        speech = torch.zeros(drawing.length, dtype=torch.bool)
-        user_speech = torch.zeros(drawing.length, dtype=torch.bool)
+            passage = self._passage(index)
+            if drawing.stumble and random.random() < drawing.stumble:
+                passage = answer_late(passage, random, layout, drawing.lead, drawing.late)
+                begin_wrongly(passage, random, layout, drawing.lead, drawing.wrong)
+        body, start = passage.frames, 0
+        if not reading and body.shape[1] > room and random.random() < drawing.middle:
+            start = int(random.integers(body.shape[1] - room + 1))
+        used = min(body.shape[1] - start, room)
         first = prompt.shape[1]
+        frames = torch.zeros(layout.streams, drawing.length, dtype=torch.long)
         frames[:, :first] = prompt
-        frames[:, first : first + used] = torch.from_numpy(body[:, :used])
-        learnt[first : first + used] = True
-        speech[first : first + used] = torch.from_numpy(speaking[:used])
-        user_speech[first : first + used] = torch.from_numpy(user_speaking[:used])
-        return frames, learnt & (not reading), learnt, speech, learnt, user_speech
+        frames[:, first : first + used] = torch.from_numpy(body[:, start : start + used])
 
-    def _read_out(self, index: int, random: np.random.Generator, room: int) -> tuple[np.ndarray, np.ndarray]:
-        """The agent's speech of some dialogues in one voice, joined with short gaps, over the user's noise."""
+        def placed(mask: np.ndarray) -> torch.Tensor:
+            whole = torch.zeros(drawing.length, dtype=torch.bool)
+            whole[first : first + used] = torch.from_numpy(mask[start : start + used])
+            return whole
+
+        learnt = placed(np.ones(body.shape[1], bool))
+        speech, user_speech = placed(passage.speaking), placed(passage.user_speaking)
+        return frames, placed(passage.meant), learnt, speech, learnt, user_speech
+
+    def _passage(self, index: int) -> Passage:
+        speaking = self._speaking[index]
+        return Passage(self.frames(index), speaking.copy(), self._user_speaking[index], np.ones_like(speaking))
+
+    def _read_out(self, index: int, random: np.random.Generator, room: int) -> Passage:
+        """The agent's speech of some dialogues in one voice, joined with short gaps, over the user's noise.
+
+        Its text is not the agent's to choose.
+        """
         voice = self.dialogues[index]["voice"].split("/")[-1].split("_")[0]
         bodies, speaking, total = [], [], 0
         for _ in range(8):
@@ -196,7 +214,8 @@ class DialoguePack:
             if total >= room:
                 break
             index = self._same_voice(voice, random)
-        return np.concatenate(bodies, axis=1), np.concatenate(speaking)
+        spoken = np.concatenate(speaking)
+        return Passage(np.concatenate(bodies, axis=1), spoken, np.zeros_like(spoken), np.zeros_like(spoken))
 
     def _same_voice(self, voice: str, random: np.random.Generator) -> int:
         if not hasattr(self, "_by_voice"):

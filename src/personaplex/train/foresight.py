@@ -26,10 +26,11 @@ def foresight_map(dim: int) -> nn.Linear:
 def future_activity(batch: Batch) -> torch.Tensor:
     """Who will speak: for either speaker (agent first), the share of each stretch of the future, float32 `[B, T, 8]`.
 
-    It makes telling a pause from a turn's end something to learn at every frame, not once a turn.
+    It makes telling a pause from a turn's end something to learn at every frame, not once a turn. What the agent says
+    by mistake (its text is not learnt there) is not foreseen.
     """
     shares = []
-    for speech in (batch.speech, batch.user_speech):
+    for speech in (batch.speech & batch.text_loss, batch.user_speech):
         total = F.pad(speech.float().cumsum(dim=1), (1, FORESIGHT_FRAMES[-1]), mode="replicate")
         total[:, 0] = 0.0
         length = speech.shape[1]

@@ -26,6 +26,8 @@ class LMTraining:
         timbre: share of the frames whose sound is learnt in which all of it is; of the others, codebook 0 alone.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
         forget: share of examples in which the agent's acoustic codes are hidden on the input.
+        blur: share of examples in which the user's codebooks from a random one on, never the first, are hidden on the
+            input: what is said outlives a strange voice better in codebook 0.
         heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
         ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
         seed: of the initial weights and of the data order.
@@ -49,6 +51,7 @@ class LMTraining:
     timbre: float = 0.4
     corrupt: float = 0.1
     forget: float = 0.5
+    blur: float = 0.0
     heard_corrupt: float = 0.1
     ema: float = 0.998
     seed: int = 0

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,8 @@ def test_a_recording_is_heard_beside_its_words(packed, tmp_path):
     (tmp_path / "me.txt").write_text("Hello there.\n")
     case = talk.recording(tmp_path / "me.wav", "You are kind.", "NATM0")
     assert case.id == "talk/recording/me" and case.truth["said"] == "Hello there." and case.truth["turns"]
+    again = talk.recording(tmp_path / "me.wav", "You are kind.", "NATM0", 2)
+    assert again.id == "talk/recording/me-2" and replace(again, name="me") == case
 
 
 def test_what_is_no_corpus_and_no_talk_is_one_sentence(tmp_path):

@@ -118,8 +118,14 @@ def _case(at: Path) -> Case:
     return Case(BENCHMARK, at.parent.name, at.name, at / "input.wav", told["role"], told["voice"], truth)
 
 
-def recording(path: Path, role: str = "", voice: str | None = None) -> Case:
+def recording(path: Path, role: str = "", voice: str | None = None, time: int = 1) -> Case:
     """A recorded user as a case: turns are what a second of silence divides, words stand in `{name}.txt` beside it.
+
+    Args:
+        path: the recording.
+        role: of the agent.
+        voice: of the agent; None for the system's own.
+        time: which of several cases of the same recording this is; systems answer each with a seed of its own.
 
     Raises:
         UserError: when it cannot be read.
@@ -128,7 +134,7 @@ def recording(path: Path, role: str = "", voice: str | None = None) -> Case:
     words = path.with_suffix(".txt")
     said = words.read_text(encoding="utf-8").strip() if words.is_file() else None
     truth = {"turns": turns, "asides": [], "user_words": [], "agent_words": [], "said": said}
-    return Case(BENCHMARK, RECORDING, path.stem, path, role, voice, truth)
+    return Case(BENCHMARK, RECORDING, path.stem + f"-{time}" * (time > 1), path, role, voice, truth)
 
 
 def _turns(pcm: np.ndarray) -> Sequence[tuple[float, float]]:
