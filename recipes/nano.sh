@@ -15,7 +15,8 @@ HOURS=${HOURS:-33}                    # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
 SPEAK_STEPS=${SPEAK_STEPS:-7200}      # of learning to speak
-LM_STEPS=${LM_STEPS:-5300}            # and to listen
+LISTEN_STEPS=${LISTEN_STEPS:-5300}    # to understand
+LM_STEPS=${LM_STEPS:-4800}            # and to take turns
 HELD_OUT=${HELD_OUT:-60}              # dialogues to measure the language model on; 0 for none
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
@@ -42,13 +43,17 @@ train done --run "$WORK/codec" --steps "$CODEC_STEPS" || exit 0
 
 # 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. Some
 #    of the examples have no sound: finding an answer in a role is a skill of reading. First it learns to speak; then sound
-#    weighs little and hearing much, since what a small model lacks longest is to understand. (2 + 1.7 hours)
+#    weighs little and hearing much, since what a small model lacks longest is to understand; last, half of the examples
+#    hold mistakes that it must recover from. (2 + 1.7 + 1.5 hours)
 lm=(train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$WORK/tokenizer.model" --preset "$PRESET"
     --rate 8e-4 --hold 0.73 --padding 0.6 --lead 2 --reading 0.15 --text-only 0.2 "${budget[@]}")
 "${lm[@]}" --run "$WORK/speak" --steps "$SPEAK_STEPS"
 train done --run "$WORK/speak" --steps "$SPEAK_STEPS" || exit 0
-"${lm[@]}" --run "$WORK/lm" --start-from "$WORK/speak" --steps "$LM_STEPS" --seed 1 \
-    --semantic 0.5 --acoustic 0.05 --hearing 1.5 --foresight 0.5
+lm+=(--semantic 0.5 --acoustic 0.05 --foresight 0.5)
+"${lm[@]}" --run "$WORK/listen" --start-from "$WORK/speak" --steps "$LISTEN_STEPS" --seed 1 --hearing 1.5
+train done --run "$WORK/listen" --steps "$LISTEN_STEPS" || exit 0
+"${lm[@]}" --run "$WORK/lm" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
+    --hearing 4 --heard-padding 1 --stumble 0.5 --blur 0.25 --corrupt 0.12
 train done --run "$WORK/lm" --steps "$LM_STEPS" || exit 0
 
 # 6. What it has learnt, on dialogues of names, facts and voices that it has not met. (5 minutes)

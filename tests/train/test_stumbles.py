@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from personaplex.frames import Layout
-from personaplex.train.stumbles import LATE, STOP, Passage, answer_late, begin_wrongly, stretches
+from personaplex.train.stumbles import MOST_LATE, STOP, Passage, answer_late, begin_wrongly, stretches
 
 LAYOUT = Layout(codebooks=8, card=32, text_card=40, delays=(0,) * 18, heard=True)
 LEAD = 2
@@ -60,7 +60,7 @@ def test_a_late_answer_is_the_same_answer_and_its_delay_is_not_learnt():
         np.testing.assert_array_equal(heard[heard >= 10], there[there >= 10])
         for start, end in stretches(~after.meant, 0):
             delayed += 1
-            assert LATE[0] <= end - start < LATE[1]
+            assert 3 <= end - start <= MOST_LATE
             assert (after.frames[LAYOUT.text, start:end] == LAYOUT.text_pad).all()
             assert not (after.speaking | after.user_speaking)[start:end].any()
             assert after.speaking[end + LEAD + 1], "the answer follows at once"

@@ -17,7 +17,8 @@ import numpy as np
 from personaplex.frames import Layout
 
 STOP = (3, 8)  # frames from the user's being heard to the agent's silence: least, one more than most
-LATE = (3, 24)  # frames by which an answer comes late
+LATE, MOST_LATE = 0.3, 40  # an answer comes late by frames of a geometric distribution, this their most; it is so
+# that at every moment it is likely to come soon, however long it has been missing
 BEFORE = 16  # frames before the user speaks, at most, in which the agent begins
 INSIDE = 0.15  # share of wrong beginnings that fall into the user's speech, not into a pause
 _TURN_GAP, _WORD_GAP = 6, 2  # frames of silence that do not divide a turn of the agent's, a phrase of the user's
@@ -103,7 +104,7 @@ def answer_late(passage: Passage, random: np.random.Generator, layout: Layout, l
         answers = len(user_ends) and ((user_ends <= start) & (user_ends > start - _ANSWERS)).any()
         if random.random() >= share or not answers or at < heard_done or not len(quiet):
             continue
-        count = int(random.integers(*LATE))
+        count = min(2 + int(random.geometric(LATE)), MOST_LATE)
         filler = quiet[(int(random.integers(len(quiet))) + np.arange(count)) % len(quiet)]
         order += [np.arange(done, at), filler]
         late += [np.zeros(at - done, bool), np.ones(count, bool)]
