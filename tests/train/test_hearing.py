@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -10,10 +11,10 @@ from torch.nn import functional as F
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE, ZERO, lag
 from personaplex.train.__main__ import PRESETS, main
-from personaplex.train.dialogues import DialoguePack, Drawing
+from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import read_lm
 from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
-from personaplex.train.talks import read_talks, talks_of
+from personaplex.train.talks import Talk, TalkPack, read_talks, talks_of, telling
 from tests.helpers import tiny_lm, tiny_tokenizer
 
 DRAWING = Drawing(length=96, voice_frames=12, lead=2, reading=0.0)
@@ -106,6 +107,31 @@ def test_the_two_learn_a_batch_by_heart(codes, tokenizer, hearing):
     first, *_, last = [trainer.step(step) for step in range(40)]
     for name in ("heard_words", "talk_words"):
         assert last[name] < 0.5 * first[name]
+
+
+def test_what_a_role_alone_tells_may_weigh_more(tokenizer, hearing):
+    assert [sorted(own) for own in telling([[1, 2, 2], [1, 3], [1, 4], [1, 2]])] == [[], [3], [4], []]
+    names = ["ann", "bob", "cat", "dan"]
+    talks = [Talk(f"Your name is {name}.", (("agent", ("my", "name", "is", name)),)) for name in names]
+    frames, learnt, copied = TalkPack(talks, tokenizer, hearing.layout, 96).examples(np.random.default_rng(0), 6)
+    for row in range(6):
+        written = frames[row, 0][learnt[row] & (frames[row, 0] > PAD)].tolist()
+        told = frames[row, 0][copied[row]].tolist()
+        [name] = [name for name in names if tokenizer.encode(name) == written[-len(tokenizer.encode(name)) :]]
+        assert set(told) <= set(tokenizer.encode(name)) and told
+    nowhere = torch.zeros_like(learnt)
+    texts = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied)
+    batch = Batch(*[torch.zeros(0)] * 6, texts)
+    plain, more = (losses(hearing, batch, replace(EXACT, copying=weight)) for weight in (1.0, 3.0))
+    assert plain["copied"] == more["copied"]
+    pieces, total = int(copied.sum()), plain["text"] * _weight(frames, learnt)
+    torch.testing.assert_close(
+        more["text"], (total + 2 * pieces * plain["copied"]) / (_weight(frames, learnt) + 2 * pieces)
+    )
+
+
+def _weight(frames, learnt):
+    return torch.where(frames[:, 0][learnt] == PAD, EXACT.padding, 1.0).sum()
 
 
 # --- scripts

@@ -21,7 +21,7 @@ from personaplex.persona.prompt import prompt_frames
 from personaplex.persona.role import wrap_role
 from personaplex.text import Tokenizer, align_words
 from personaplex.train.stumbles import Passage, answer_late, begin_wrongly
-from personaplex.train.talks import TalkPack, read_talks, talks_of
+from personaplex.train.talks import TalkPack, read_talks, talks_of, telling
 
 
 class Batch(NamedTuple):
@@ -35,6 +35,7 @@ class Batch(NamedTuple):
         heard_loss: bool `[B, T]`, where the user's words are learnt, if the model has a stream for them.
         user_speech: bool `[B, T]`, where the user speaks.
         texts: examples without sound, of a length of their own; None where there are none.
+        copied: bool `[B, T]`, where the agent's text is a piece that its role tells (see `telling`); None for nowhere.
     """
 
     frames: torch.Tensor
@@ -44,6 +45,7 @@ class Batch(NamedTuple):
     heard_loss: torch.Tensor
     user_speech: torch.Tensor
     texts: Batch | None = None
+    copied: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class DialoguePack:
         voices = np.fromfile(folder / "voices.i16", dtype=np.int16).reshape(-1, layout.codebooks)
         self._voices = {name: voices[start : start + count].T for name, (start, count) in index["voices"].items()}
         self._roles = [tokenizer.encode(wrap_role(item["role"])) for item in self.dialogues]
+        self._telling = telling(self._roles)
         self._texts = [_texts(item, tokenizer, layout, drawing) for item in self.dialogues]
         self._scripts = None
         if drawing.text_only:
@@ -139,18 +142,18 @@ class DialoguePack:
             size -= silent
             count = silent * max(1, self.drawing.length // self.drawing.text_length)
             if count:
-                frames, learnt = self._scripts.examples(random, count)
+                frames, learnt, copied = self._scripts.examples(random, count)
                 nowhere = torch.zeros_like(learnt)
-                talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere)
+                talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied)
         rows = [self._example(int(random.integers(len(self.dialogues))), random) for _ in range(max(size, 1))]
-        frames, text, audio, speech, heard, user = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
-        return Batch(frames, text, audio, speech, heard, user, talks)
+        *parts, copied = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
+        return Batch(*parts, talks, copied)
 
     def batch_of(self, indices: Sequence[int], seed: int) -> Batch:
         """One example of each of these dialogues, each the same for the same seed, whatever the others are."""
         rows = [self._example(index, np.random.default_rng((seed, index))) for index in indices]
-        frames, text, audio, speech, heard, user = (torch.stack(parts) for parts in zip(*rows, strict=True))
-        return Batch(frames, text, audio, speech, heard, user)
+        *parts, copied = (torch.stack(parts) for parts in zip(*rows, strict=True))
+        return Batch(*parts, copied=copied)
 
     def _example(self, index: int, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout
@@ -187,7 +190,8 @@ class DialoguePack:
 
         learnt = placed(np.ones(body.shape[1], bool))
         speech, user_speech = placed(passage.speaking), placed(passage.user_speaking)
-        return frames, placed(passage.meant), learnt, speech, learnt, user_speech
+        copied = placed(np.isin(body[layout.text], self._telling[index]))
+        return frames, placed(passage.meant), learnt, speech, learnt, user_speech, copied
 
     def _passage(self, index: int) -> Passage:
         speaking = self._speaking[index]

@@ -24,6 +24,7 @@ class _Learnt(NamedTuple):
 
     text: torch.Tensor
     text_targets: torch.Tensor
+    copied: torch.Tensor
     audio: torch.Tensor
     columns: torch.Tensor
     heard: torch.Tensor
@@ -46,7 +47,9 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     text, text_columns = chosen(batch.text_loss)
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
     heard, heard_columns = chosen(batch.heard_loss & layout.heard)
-    return _Learnt(text, text_columns[:, layout.text], audio, audio_columns, heard, heard_columns[:, -1])
+    copied = torch.zeros_like(batch.text_loss) if batch.copied is None else batch.copied
+    copied = copied[batch.text_loss].to(device)
+    return _Learnt(text, text_columns[:, layout.text], copied, audio, audio_columns, heard, heard_columns[:, -1])
 
 
 def spoken_columns(speech: torch.Tensor) -> torch.Tensor:
@@ -101,9 +104,10 @@ def lm_losses(
         foreseen = None
         if foresight is not None and len(batch.frames) and batch.text_loss.any():
             foreseen = foresight(each[0].text).float()
-    text, nll, is_word = _text_loss(text_logits, learnt.text_targets, layout, settings.padding)
+    weights = torch.where(learnt.copied, settings.copying, 1.0)
+    text, nll, is_word = _text_loss(text_logits, learnt.text_targets, layout, settings.padding, weights)
     loss, terms = text, {"text": text}
-    figures = _mean("words", nll, is_word)
+    figures = _mean("words", nll, is_word) | _mean("copied", nll, learnt.copied)
     if batch.texts is not None:
         first = len(nll) - len(each[-1].text)
         figures |= _mean("talk_words", nll[first:], is_word[first:])
@@ -126,11 +130,15 @@ def lm_losses(
 
 
 def _text_loss(
-    logits: torch.Tensor, targets: torch.Tensor, layout: Layout, padding: float
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    layout: Layout,
+    padding: float,
+    words: torch.Tensor | float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The weighted loss of a text stream, then each target's own `[N]` and which of them are word pieces."""
     nll = F.cross_entropy(logits, targets, reduction="none")
-    weights = torch.where(targets == layout.text_pad, padding, 1.0)
+    weights = torch.where(targets == layout.text_pad, padding, words)
     return (nll * weights).sum() / weights.sum().clamp(min=1), nll, ~is_padding(targets, layout)
 
 

@@ -46,6 +46,7 @@ TURN_FRAMES = round(TURN_SILENCE * FRAME_RATE)  # of padding after which a word 
 TITLES = {
     "words": "agent's word pieces, nats",
     "words_right": "agent's word pieces, right",
+    "words_copied": "of those that its role alone tells, right",
     "text": "agent's text, every frame, nats",
     "heard_words": "user's word pieces, nats",
     "heard_words_right": "user's word pieces, right",
@@ -55,10 +56,11 @@ TITLES = {
     "foresight": "who speaks in the next 2 s, nats",
     "talk_words": "agent's word pieces in writing only, nats",
     "talk_words_right": "agent's word pieces in writing only, right",
+    "talk_words_copied": "in writing, of those that its role alone tells, right",
     "answers": f"begins within {DECISION_FRAMES * FRAME_SECONDS:g} s of where the agent does",
     "false_starts": "false starts a second of the user's turns",
 }
-SHARES = ("words_right", "heard_words_right", "talk_words_right", "answers")
+SHARES = ("words_right", "words_copied", "heard_words_right", "talk_words_right", "talk_words_copied", "answers")
 """Figures that are shares of 1; of the others, nats and times a second."""
 
 
@@ -157,7 +159,8 @@ class _Meter:
         """Measure dialogues with sound."""
         layout = self.model.layout
         hidden = self._hidden(batch.frames)
-        self.add("text", self._words("words", self.model.text_linear, hidden, batch.frames[:, 0], batch.text_loss))
+        write = self.model.text_linear
+        self.add("text", self._words("words", write, hidden, batch.frames[:, 0], batch.text_loss, batch.copied))
         if (heard := self.model.heard_linear) is not None:
             self.add("heard", self._words("heard_words", heard, hidden, batch.frames[:, -1], batch.heard_loss))
         spoken = batch.audio_loss & spoken_columns(batch.speech)
@@ -174,12 +177,18 @@ class _Meter:
             self.add("foresight", nll[batch.text_loss].mean(dim=-1))
         self._decisions(batch, self._begins(hidden))
 
-    def talks(self, frames: torch.Tensor, learnt: torch.Tensor) -> None:
+    def talks(self, frames: torch.Tensor, learnt: torch.Tensor, copied: torch.Tensor) -> None:
         """Measure examples in writing only, as `TalkPack.examples` gives them."""
-        self._words("talk_words", self.model.text_linear, self._hidden(frames), frames[:, 0], learnt)
+        self._words("talk_words", self.model.text_linear, self._hidden(frames), frames[:, 0], learnt, copied)
 
     def _words(
-        self, name: str, linear: nn.Module, hidden: torch.Tensor, tokens: torch.Tensor, learnt: torch.Tensor
+        self,
+        name: str,
+        linear: nn.Module,
+        hidden: torch.Tensor,
+        tokens: torch.Tensor,
+        learnt: torch.Tensor,
+        copied: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Add the figures of a text stream's word pieces; returns the loss of every frame that is learnt."""
         layout = self.model.layout
@@ -188,7 +197,10 @@ class _Meter:
         pieces = ~is_padding(targets, layout)
         self.add(name, nll[pieces])
         logits[:, [layout.text_pad, layout.text_end_pad]] = float("-inf")
-        self.add(f"{name}_right", logits[pieces].argmax(dim=-1) == targets[pieces])
+        right = logits.argmax(dim=-1) == targets
+        self.add(f"{name}_right", right[pieces])
+        if copied is not None:
+            self.add(f"{name}_copied", right[copied[learnt].to(self.device)])
         return nll
 
     def _decisions(self, batch: Batch, begins: torch.Tensor) -> None:

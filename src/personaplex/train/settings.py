@@ -17,6 +17,7 @@ class LMTraining:
         hold: share of the run at the peak rate, before it decays.
         weight_decay: of matrices.
         padding: weight of text targets that are padding.
+        copying: weight of text targets that are pieces of the role's own, such as its names and prices.
         semantic: weight of codebook 0.
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
         hearing: weight of the user's words, where the model has a stream for them.
@@ -42,6 +43,7 @@ class LMTraining:
     hold: float = 0.3
     weight_decay: float = 0.05
     padding: float = 0.3
+    copying: float = 1.0
     semantic: float = 1.0
     acoustic: float = 0.15
     hearing: float = 0.5

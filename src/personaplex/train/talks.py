@@ -24,6 +24,7 @@ from personaplex.text import Tokenizer, Word, align_words
 USER, AGENT = "user", "agent"
 _PAUSE = 10  # most frames between two turns
 _GAP = 2  # most frames between two words
+COMMON = 0.3  # share of the roles from which a piece is of the language, not of a role
 TURN_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
 
 
@@ -98,6 +99,14 @@ def read_talks(path: Path, dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
     return talks
 
 
+def telling(roles: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    """Of each role, the pieces that fewer than `COMMON` of all roles have: what it tells that others do not, int64."""
+    counts = np.bincount(
+        np.concatenate([np.unique(role).astype(np.int64) for role in roles] or [np.zeros(0, np.int64)])
+    )
+    return [np.array([piece for piece in set(role) if counts[piece] < COMMON * len(roles)], np.int64) for role in roles]
+
+
 class TalkPack:
     """Talks, drawn as examples.
 
@@ -119,22 +128,24 @@ class TalkPack:
         self.talks, self.tokenizer, self.layout, self.length = talks, tokenizer, layout, length
         nothing = torch.full((layout.codebooks,), ZERO)
         roles = [tokenizer.encode(wrap_role(talk.role)) for talk in talks]
+        self._telling = [torch.from_numpy(pieces) for pieces in telling(roles)]
         self._prompts = [prompt_frames(nothing[:, None], role, layout, nothing, nothing) for role in roles]
         longest = max(prompt.shape[1] for prompt in self._prompts)
         if longest >= length:
             raise UserError(f"The longest role fills {longest} frames; give --text-length more than these {length}.")
 
-    def examples(self, random: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def examples(self, random: np.random.Generator, count: int) -> tuple[torch.Tensor, ...]:
         """Draw examples.
 
         Returns:
-            Frames int64 `[count, S, length]`, and bool `[count, length]`, where the agent's text is learnt.
+            Frames int64 `[count, S, length]`, and bool `[count, length]` twice: where the agent's text is learnt, and
+            where it is a piece that the role tells (see `telling`).
         """
-        frames, learnt = zip(*(self._example(random) for _ in range(count)), strict=True)
-        return torch.stack(frames), torch.stack(learnt)
+        parts = zip(*(self._example(random) for _ in range(count)), strict=True)
+        return tuple(torch.stack(part) for part in parts)
 
-    def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Frames int64 `[S, T]`, and bool `[T]` from the prompt's end to that of the talk."""
+    def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        """Frames int64 `[S, T]`, and bool `[T]`: from the prompt's end to that of the talk; there, what is copied."""
         layout = self.layout
         index = int(random.integers(len(self.talks)))
         talk, prompt = self.talks[index], self._prompts[index]
@@ -154,4 +165,4 @@ class TalkPack:
             frames[stream, first:] = align_words(said[who], self.tokenizer, room, layout)
         learnt = torch.zeros(self.length, dtype=torch.bool)
         learnt[first : first + min(frame + 1, room)] = True
-        return frames, learnt
+        return frames, learnt, learnt & torch.isin(frames[layout.text], self._telling[index])
