@@ -74,10 +74,13 @@ def test_prefill_in_one_pass_equals_stepping_the_prompt_column_by_column(delays)
         torch.testing.assert_close(mine.values, stepped.values, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("delays", DELAYS.values(), ids=DELAYS)
-def test_what_is_generated_is_what_the_forward_pass_predicts(delays):
+KINDS = {name: {"delays": delays} for name, delays in DELAYS.items()} | {"recalling": {**HEARD, "recall": 2}}
+
+
+@pytest.mark.parametrize("changes", KINDS.values(), ids=KINDS)
+def test_what_is_generated_is_what_the_forward_pass_predicts(changes):
     """Every token chosen live is the likeliest by the teacher-forced logits of the whole: the grid was kept exactly."""
-    lm = tiny_lm(delays=delays)
+    lm = tiny_lm(**changes)
     _, prompt = a_prompt(lm)
     user = user_codes(lm, 30)
     stepper = begun(lm, prompt_of_frames(prompt, lm.layout), Recorder())
@@ -88,7 +91,7 @@ def test_what_is_generated_is_what_the_forward_pass_predicts(delays):
     first, margin = prompt.shape[1], 1e-4
     chosen = [(logits.text[0, first:], frames[0], slice(0, frames.shape[1]))]
     for k in range(lm.layout.codebooks):
-        steps = slice(0, frames.shape[1] - delays[1 + k])
+        steps = slice(0, frames.shape[1] - lm.layout.delays[1 + k])
         chosen.append((logits.audio[0, k, first:], frames[1 + k], steps))
     for scores, tokens, steps in chosen:
         taken = scores[steps].gather(1, tokens[steps, None])[:, 0]
@@ -147,8 +150,9 @@ def test_a_packaged_voice_goes_on_like_the_tokens_that_it_was_made_of(delays):
     torch.testing.assert_close(torch.stack(one.logits[1:9]), torch.stack(other.logits[1:9]), rtol=0, atol=1e-5)
 
 
-def test_capacity_one_and_three_give_the_same_logits():
-    lm = tiny_lm()
+@pytest.mark.parametrize("changes", [{}, KINDS["recalling"]], ids=["plain", "recalling"])
+def test_capacity_one_and_three_give_the_same_logits(changes):
+    lm = tiny_lm(**changes)
     _, frames = a_prompt(lm)
     prompt, user = prompt_of_frames(frames, lm.layout), user_codes(lm, 20)
     one, three = Recorder(), Recorder()
@@ -161,7 +165,9 @@ def test_capacity_one_and_three_give_the_same_logits():
     talk(alone, user, one)
     others = user_codes(lm, 20, batch=3)
     others[:, 1] = user[:, 0]
-    talk(among, others, three)
+    talk(among, others[:8], three)
+    talk(among, others[:5], Recorder(), torch.tensor([True, False, True]))  # it takes no part in these
+    talk(among, others[8:], three)
     for mine, theirs in zip(one.logits, three.logits, strict=True):
         torch.testing.assert_close(mine[0], theirs[1], rtol=0, atol=1e-5)
 

@@ -214,11 +214,13 @@ def test_the_command_keeps_what_a_run_has_begun_with(tmp_path, codes, monkeypatc
     with pytest.raises(UserError, match="begun without --heard"):
         lm("--run", tmp_path / "old", *small, "--heard")
     assert config("new")["short_conv"] == 3 and config("new")["personaplex"]["silence"]
-    lm("--run", tmp_path / "plain", *small, "--short-conv", "0")
+    lm("--run", tmp_path / "plain", *small, "--short-conv", "0", "--recall", "2")
     lm("--run", tmp_path / "plain", *small)  # resumed: it has none
-    assert "short_conv" not in config("plain")
+    assert "short_conv" not in config("plain") and config("plain")["recall"] == 2
     with pytest.raises(UserError, match="begun with --short-conv 0"):
         lm("--run", tmp_path / "plain", *small, "--short-conv", "3")
+    with pytest.raises(UserError, match="begun with --recall 2"):
+        lm("--run", tmp_path / "plain", *small, "--recall", "0")
     with pytest.raises(UserError, match="--short-conv -1 is no reach"):
         lm("--run", tmp_path / "plain", *small, "--short-conv", "-1")
     lm("--run", tmp_path / "next", *small, "--start-from", tmp_path / "old")

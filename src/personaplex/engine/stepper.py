@@ -79,6 +79,7 @@ class Prefix:
         hidden: `[1, dim]`, the output for its last column.
         pending: int64 `[S, max_delay]`, the columns after it that it has begun to write.
         length: its columns, P; the conversation's first frame is column P.
+        recalled: int64 `[1, N]`, the last word pieces in it; None where the model recalls none.
         nbytes: memory that it holds.
     """
 
@@ -86,6 +87,7 @@ class Prefix:
     hidden: torch.Tensor
     pending: torch.Tensor
     length: int
+    recalled: torch.Tensor | None = None
 
     @property
     def nbytes(self) -> int:
@@ -99,13 +101,14 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
     weight = lm.text_emb.weight
     columns = prompt.columns.to(weight.device)
     fed = columns.shape[1] - lm.layout.max_delay
-    embedded = lm.embed(columns[None, :, :fed])
+    recalled = lm.recall(columns[None, :, :fed])
+    embedded = lm.embed(columns[None, :, :fed], recalled)
     if prompt.embeddings is not None:
         embedded = torch.cat([prompt.embeddings[None].to(weight), embedded], dim=1)
     length = embedded.shape[1]
     state = lm.init_state(1, capacity=length)
     hidden = lm.temporal(embedded, state)[:, -1]
-    return Prefix(state, hidden, columns[:, fed:], length)
+    return Prefix(state, hidden, columns[:, fed:], length, None if recalled is None else recalled[:, :, -1])
 
 
 class Stepper:
@@ -132,6 +135,8 @@ class Stepper:
         self.cells = torch.full(shape, UNGENERATED, dtype=torch.long, device=device)
         self.position = torch.zeros(capacity, dtype=torch.long, device=device)  # the column that each row feeds next
         self.state = lm.init_state(capacity)
+        recalled = lm.recall(self.cells[:, :, :1])  # of each row the last word pieces: none yet
+        self.recalled = None if recalled is None else recalled[:, :, 0].clone()
         self.depth = lm.init_depth_state(capacity)
 
     @torch.inference_mode()
@@ -151,6 +156,8 @@ class Stepper:
         self.state.reset(torch.tensor([row], device=self.cells.device))
         self.state.copy_row(row, prefix.state)
         self.position[row] = prefix.length
+        if self.recalled is not None and prefix.recalled is not None:
+            self.recalled[row] = prefix.recalled[0]
         self.cells[row] = UNGENERATED
         for offset in range(self.layout.max_delay):
             self.cells[row, :, (prefix.length + offset) % self._width] = prefix.pending[:, offset]
@@ -175,7 +182,11 @@ class Stepper:
         self._write(position[:, None] + self.delays[layout.user], layout.user, user, active)
         self.state.set_active(active)
         column = self._read(position[:, None].expand(-1, layout.streams))
-        hidden = self.lm.temporal(self.lm.embed(column[:, :, None]), self.state)[:, 0]
+        recalled = self.lm.recall(column[:, :, None], self.recalled)
+        hidden = self.lm.temporal(self.lm.embed(column[:, :, None], recalled), self.state)[:, 0]
+        if self.recalled is not None and recalled is not None:
+            taken = recalled[:, :, 0]
+            self.recalled.copy_(taken if active is None else torch.where(active[:, None], taken, self.recalled))
         following = (position + 1)[:, None].expand(-1, layout.streams)
         tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth)
         self._write(following, slice(0, layout.streams), tokens, active)

@@ -51,6 +51,7 @@ class LMConfig:
         delays: delay in frames of each stream.
         heard: whether there is a stream of the user's words, the last one; ours, absent from the released models.
         short_conv: reach of the short convolutions of the temporal transformer, in positions; 0 for none; ours too.
+        recall: last word pieces of each text stream that are read at every frame again (see `lm.recall`); ours too.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -78,6 +79,7 @@ class LMConfig:
     delays: tuple[int, ...] = (0, *(0, 1, 1, 1, 1, 1, 1, 1) * 2)
     heard: bool = False
     short_conv: int = 0
+    recall: int = 0
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -190,7 +192,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        for name in ("heard", "short_conv"):
+        for name in ("heard", "short_conv", "recall"):
             if not values[name]:
                 del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

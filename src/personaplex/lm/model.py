@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from personaplex.frames import ZERO, lag, undelay
 from personaplex.lm.config import LMConfig
+from personaplex.lm.recall import recall
 from personaplex.nn.cache import TransformerState
 from personaplex.nn.transformer import Transformer, init_linear, make_norm
 
@@ -55,6 +56,7 @@ class LanguageModel(nn.Module):
     """Moshi's language model, of any size.
 
     With `config.heard` it also predicts the user's words, from the temporal transformer alone, and reads them back.
+    With `config.recall` it reads, beside a frame, the last word pieces of its text streams, scaled by a gain a place.
 
     Args:
         config: the sizes.
@@ -84,9 +86,26 @@ class LanguageModel(nn.Module):
             self.heard_emb = TokenEmbedding(config.text_card + 1, dim)
             self.heard_linear = nn.Linear(dim, config.text_card, bias=False)
             init_linear(self.heard_linear.weight)
+        self.recall_gains: nn.Parameter | None = None
+        if config.recall:
+            self.recall_gains = nn.Parameter(torch.zeros(config.recall * len(self.layout.texts), dim))
 
-    def embed(self, columns: torch.Tensor) -> torch.Tensor:
-        """The sum of the streams' embeddings: int64 `[B, S, T]` → `[B, T, dim]`."""
+    def recall(self, columns: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor | None:
+        """The last word pieces at each column, int64 `[B, N, T]` (see `recall`); None where the model reads none.
+
+        Args:
+            columns: int64 `[B, S, T]`.
+            before: int64 `[B, N]`, those at the column before these.
+        """
+        return recall(columns, self.layout, self.config.recall, before) if self.config.recall else None
+
+    def embed(self, columns: torch.Tensor, recalled: torch.Tensor | None = None) -> torch.Tensor:
+        """The sum of the streams' embeddings: int64 `[B, S, T]` → `[B, T, dim]`.
+
+        Args:
+            columns: int64 `[B, S, T]`.
+            recalled: what `recall` gives for them; None where these columns are a conversation's first.
+        """
         tables, streams = [*self.emb, self.text_emb], [*range(1, 1 + self.config.n_q), 0]
         if self.heard_emb is not None:
             tables.append(self.heard_emb)
@@ -101,6 +120,13 @@ class LanguageModel(nn.Module):
             part = F.embedding(tokens, table.weight) if plain else table(tokens)
             x = part if x is None else x + part
         assert x is not None, "there is always the text stream"
+        if self.recall_gains is not None:
+            pieces = self.recall(columns) if recalled is None else recalled
+            assert pieces is not None, "the gains are there for something"
+            words = [self.text_emb] * self.config.recall
+            words += [] if self.heard_emb is None else [self.heard_emb] * self.config.recall
+            for table, gain, tokens in zip(words, self.recall_gains, pieces.unbind(1), strict=True):
+                x = x + table(tokens) * gain
         return x
 
     def init_state(self, batch: int, capacity: int | None = None) -> TransformerState:

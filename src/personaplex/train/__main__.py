@@ -98,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
         help="reach of the short convolutions in frames, 0 for none [the preset's, or what the run has begun with]",
     )
     lm.add_argument(
+        "--recall",
+        type=int,
+        metavar="N",
+        help="last word pieces of each text stream read again at every frame, 0 for none [as --short-conv]",
+    )
+    lm.add_argument(
         "--scripts",
         type=Path,
         metavar="FILE",
@@ -224,7 +230,10 @@ def _lm(arguments: argparse.Namespace) -> None:
 
     tokenizer = Tokenizer(arguments.tokenizer)
     config = sizes(
-        arguments.run, arguments.preset, tokenizer.size, {"heard": arguments.heard, "short_conv": arguments.short_conv}
+        arguments.run,
+        arguments.preset,
+        tokenizer.size,
+        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall")},
     )
     drawing = read_options(arguments, Drawing)
     if arguments.scripts is not None and not drawing.text_only:

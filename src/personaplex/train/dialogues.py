@@ -146,14 +146,16 @@ class DialoguePack:
                 nowhere = torch.zeros_like(learnt)
                 talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied)
         rows = [self._example(int(random.integers(len(self.dialogues))), random) for _ in range(max(size, 1))]
-        *parts, copied = (torch.stack(parts)[:size] for parts in zip(*rows, strict=True))
-        return Batch(*parts, talks, copied)
+        frames, text, audio, speech, heard, user, copied = (
+            torch.stack(parts)[:size] for parts in zip(*rows, strict=True)
+        )
+        return Batch(frames, text, audio, speech, heard, user, talks, copied)
 
     def batch_of(self, indices: Sequence[int], seed: int) -> Batch:
         """One example of each of these dialogues, each the same for the same seed, whatever the others are."""
         rows = [self._example(index, np.random.default_rng((seed, index))) for index in indices]
-        *parts, copied = (torch.stack(parts) for parts in zip(*rows, strict=True))
-        return Batch(*parts, copied=copied)
+        frames, text, audio, speech, heard, user, copied = (torch.stack(parts) for parts in zip(*rows, strict=True))
+        return Batch(frames, text, audio, speech, heard, user, copied=copied)
 
     def _example(self, index: int, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout

@@ -24,7 +24,8 @@ __all__ = ["LMTrainer", "LMTraining", "begin_with", "corrupted", "future_activit
 
 
 GAIN_RATE = 10.0
-"""The short convolutions' learning rate, as a multiple: their gains begin at zero and belong near one."""
+"""The learning rate of the short convolutions and of what is recalled, as a multiple: their gains begin at zero and
+belong near one."""
 
 
 class LMTrainer:
@@ -46,7 +47,8 @@ class LMTrainer:
         kinds: dict[str, list[torch.nn.Parameter]] = {"matrix": [], "gain": [], "other": [*self.foresight.parameters()]}
         for name, parameter in model.named_parameters():
             matrix = parameter.dim() == 2 and "emb" not in name
-            kinds["gain" if "short_convs" in name else "matrix" if matrix else "other"].append(parameter)
+            gain = "short_convs" in name or "recall_gains" in name
+            kinds["gain" if gain else "matrix" if matrix else "other"].append(parameter)
         groups = [
             {"params": kinds["matrix"], "weight_decay": settings.weight_decay, "scale": 1.0},
             {"params": kinds["other"], "weight_decay": 0.0, "scale": 1.0},
@@ -104,7 +106,7 @@ def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
     own = model.state_dict()
     added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shared = own.keys() & weights.keys()
-    optional = ("heard_emb", "heard_linear", "short_convs")
+    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains")
     if not all(any(part in name for part in optional) for name in (*added, *dropped)) or any(
         own[name].shape != weights[name].shape for name in shared
     ):

@@ -56,16 +56,17 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         run: the run's folder.
         preset: a name of `PRESETS`.
         text_card: entries of the tokenizer.
-        wishes: `heard` and `short_conv`; None for what the run has begun with, or else the preset (which hears).
+        wishes: `heard`, `short_conv`, `recall`; None for what the run has begun with, or else the preset (which hears).
 
     Raises:
-        UserError: when the run has begun with other sizes, or the short convolutions have none.
+        UserError: when the run has begun with other sizes, or one that is wished for is below 0.
     """
     path, begun = run / "config.json", None
     if has_checkpoint(run) and path.exists():
         begun = LMConfig.from_dict(json.loads(path.read_text()))
-    if (wishes["short_conv"] or 0) < 0:
-        raise UserError(f"--short-conv {wishes['short_conv']} is no reach; give 0 for none, or such as 3.")
+    for name, noun in (("short_conv", "reach"), ("recall", "number of pieces")):
+        if (wishes[name] or 0) < 0:
+            raise UserError(f"{_option(name)} {wishes[name]} is no {noun}; give 0 for none, or such as 3.")
     kept: dict[str, Any] = PRESETS[preset] | {"heard": True}
     kept |= {} if begun is None else {name: getattr(begun, name) for name in wishes}
     kept |= {name: wish for name, wish in wishes.items() if wish is not None}
@@ -76,6 +77,11 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         return config
     if begun.heard != config.heard:
         raise UserError(f"{run} has begun {'with' if begun.heard else 'without'} --heard; leave it so")
-    if begun.short_conv != config.short_conv:
-        raise UserError(f"{run} has begun with --short-conv {begun.short_conv}; leave it so")
+    for name in ("short_conv", "recall"):
+        if getattr(begun, name) != getattr(config, name):
+            raise UserError(f"{run} has begun with {_option(name)} {getattr(begun, name)}; leave it so")
     raise UserError(f"{run} has begun with another preset or tokenizer; give those, or another --run")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
