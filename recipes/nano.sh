@@ -11,7 +11,7 @@ set -euo pipefail
 
 WORK=${WORK:-work/nano}
 OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/models/nano
-HOURS=${HOURS:-33}                    # of dialogue
+HOURS=${HOURS:-50}                    # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
 SPEAK_STEPS=${SPEAK_STEPS:-7200}      # of learning to speak
@@ -26,7 +26,7 @@ train() { python -m personaplex.train "$@"; }
 budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 
 # 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival where it is), word and phone
-#    times; and more scripts in writing only. (30 minutes)
+#    times; and more scripts in writing only. (45 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
@@ -38,7 +38,7 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 train codec --sound "$WORK/sound" --run "$WORK/codec" --steps "$CODEC_STEPS" "${budget[@]}"
 train done --run "$WORK/codec" --steps "$CODEC_STEPS" || exit 0
 
-# 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (8 minutes)
+# 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (12 minutes)
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$WORK/codec" --out "$WORK/codes"
 
 # 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. Some
