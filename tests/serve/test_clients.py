@@ -49,11 +49,13 @@ def test_openais_sdk_holds_a_conversation(nano, question):
                 elif event.type == "session.updated":
                     for block in blocks(question):
                         await connection.input_audio_buffer.append(audio=base64.b64encode(block).decode())
+                elif event.type == "response.created":
+                    sound, said = b"", ""
                 elif event.type == "response.output_audio.delta":
                     sound += base64.b64decode(event.delta)
                 elif event.type == "response.output_audio_transcript.delta":
                     said += event.delta
-                elif event.type == "response.done":
+                elif event.type == "response.done" and event.response.status != "cancelled":  # as one begun in a pause
                     return kinds, sound, said, event.response
 
     kinds, sound, said, response = asyncio.run(asyncio.wait_for(talk(), 3 * PATIENCE))
