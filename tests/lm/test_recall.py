@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from personaplex.frames import UNGENERATED, ZERO
@@ -56,3 +57,9 @@ def test_without_gains_a_model_is_as_it_was_and_with_them_it_reads_words_of_long
         near, far = (lm.embed(part)[0, 25] for part in (frames, other))
     assert not torch.allclose(near, far), "what was said twenty frames ago is read again"
     assert "recall" not in plain.config.to_dict() and lm.config.to_dict()["recall"] == COUNT
+
+
+@pytest.mark.parametrize("name", ["recall", "short_conv"])
+def test_fewer_than_none_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is -1; it must be 0"):
+        tiny_lm(**{name: -1})

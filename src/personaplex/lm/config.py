@@ -97,6 +97,9 @@ class LMConfig:
         schedule = self.depformer_weights_per_step_schedule
         if schedule is not None and len(schedule) != self.dep_q:
             raise ValueError(f"depformer_weights_per_step_schedule has {len(schedule)} entries for {self.dep_q} steps")
+        for name in ("short_conv", "recall"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0, for none, or more")
         if self.positional_embedding not in ("rope", "none"):
             raise ValueError(f"positional_embedding {self.positional_embedding!r} is not built; known: rope, none")
         _ = self.layout  # checks the delays
