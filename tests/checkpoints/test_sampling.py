@@ -40,7 +40,8 @@ def test_the_engine_and_the_server_take_the_models_own_unless_asked(directory):
     assert engine.open(None, Sampling(greedy=True)).sampling == Sampling(greedy=True)
     service = Service(model, capacity=1)
     assert read_wish({}, service).sampling == CALM
-    assert read_wish({"text_temperature": "0.9"}, service).sampling == CALM.but(temp_text=0.9)
+    asked = {"text_temperature": "0.9", "word_temperature": "0.5"}
+    assert read_wish(asked, service).sampling == CALM.but(temp_text=0.9, temp_word=0.5)
     assert service.describe()["sampling"]["text_temperature"] == 0.3
 
 

@@ -59,7 +59,7 @@ def test_without_gains_a_model_is_as_it_was_and_with_them_it_reads_words_of_long
     assert "recall" not in plain.config.to_dict() and lm.config.to_dict()["recall"] == COUNT
 
 
-@pytest.mark.parametrize("name", ["recall", "short_conv"])
+@pytest.mark.parametrize("name", ["recall", "short_conv", "pointer"])
 def test_fewer_than_none_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} is -1; it must be 0"):
         tiny_lm(**{name: -1})

@@ -9,7 +9,9 @@ def draw(logits, sampling, luck):
 
 
 def test_defaults_are_the_published_ones():
-    assert Sampling() == Sampling(temp_audio=0.8, topk_audio=250, temp_text=0.7, topk_text=25, greedy=False)
+    assert Sampling() == Sampling(
+        temp_audio=0.8, topk_audio=250, temp_text=0.7, topk_text=25, greedy=False, temp_word=0.0
+    )
 
 
 def test_greedy_takes_the_likeliest_whatever_the_luck():
@@ -63,6 +65,23 @@ def test_text_and_audio_have_settings_of_their_own():
     assert chooser.audio(logits, torch.tensor([0.0])) == 0
 
 
+def test_words_may_have_a_temperature_of_their_own_which_leaves_alone_whether_one_is_due():
+    logits, count, pads = torch.tensor([1.0, 0.5, 2.0, -1.0]), 20_000, (0, 3)
+    luck = (torch.arange(count) + 0.5) / count
+    settings = Sampling(temp_text=0.8, topk_text=0, temp_word=0.25)
+    tokens = Chooser([settings] * count, pads=pads).text(logits.expand(count, 4), luck)
+    share = torch.bincount(tokens, minlength=4) / count
+    mass = logits[1:3].logsumexp(0)
+    expected = (torch.stack([logits[0], mass, logits[3]]) / 0.8).softmax(0)
+    torch.testing.assert_close(share[[0, 3]], expected[[0, 2]], rtol=0, atol=2e-4)
+    torch.testing.assert_close(share[1:3], expected[1] * (logits[1:3] / 0.25).softmax(0), rtol=0, atol=2e-4)
+    beside = Chooser([settings, Sampling(topk_text=0), Sampling(greedy=True)], pads=pads)
+    alone = Chooser([Sampling(topk_text=0)], pads=pads)
+    for chance in luck[::500]:
+        found = beside.text(logits.expand(3, 4), chance.expand(3))
+        assert found[1] == alone.text(logits[None], chance[None])[0] and found[2] == 2
+
+
 def test_half_precision_logits_are_drawn_in_float32():
     logits = torch.randn(2, 50).bfloat16()
     luck = torch.rand(2)
@@ -70,7 +89,8 @@ def test_half_precision_logits_are_drawn_in_float32():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"temp_audio": 0.0}, {"temp_text": -1.0}, {"temp_text": float("nan")}, {"topk_text": -1}]
+    "wrong",
+    [{"temp_audio": 0.0}, {"temp_text": -1.0}, {"temp_text": float("nan")}, {"topk_text": -1}, {"temp_word": -0.1}],
 )
 def test_settings_without_meaning_are_refused(wrong):
     with pytest.raises(ValueError):

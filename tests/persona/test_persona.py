@@ -105,5 +105,8 @@ def test_the_released_tokenizer_is_asked_for_plain_text():
     asked = []
     lm = SimpleNamespace(layout=LAYOUT, config=SimpleNamespace(context=3000))
     tokenizer = SimpleNamespace(encode=lambda text: asked.append(text) or [5])
-    build_prompt(Persona(" Be kind. "), SimpleNamespace(lm=lm, tokenizer=tokenizer, silence=SILENCE, sine=SINE))
+    build_prompt(
+        Persona(" Be kind. "),
+        SimpleNamespace(lm=lm, tokenizer=tokenizer, spoken_roles=False, silence=SILENCE, sine=SINE),
+    )
     assert asked == ["<system> Be kind. <system>"]

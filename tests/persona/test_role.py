@@ -45,3 +45,8 @@ def test_the_halves_of_a_tag_do_not_join_when_one_inside_them_goes():
 @pytest.mark.parametrize("role", ["", "  \n ", "<system>", "<system> <system>", "\0"])
 def test_an_empty_role_is_no_text_at_all(role):
     assert clean_role(role) == "" and wrap_role(role) == ""
+
+
+def test_figures_are_in_words_for_models_that_were_trained_so():
+    assert wrap_role("Labor is $60.", spoken=True) == "<system> Labor is sixty dollars. <system>"
+    assert wrap_role("Labor is $60.") == "<system> Labor is $60. <system>"

@@ -15,7 +15,7 @@ from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import read_lm
 from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
 from personaplex.train.talks import Talk, TalkPack, read_talks, talks_of, telling
-from tests.helpers import tiny_lm, tiny_tokenizer
+from tests.helpers import HEARD, tiny_lm, tiny_tokenizer
 
 DRAWING = Drawing(length=96, voice_frames=12, lead=2, reading=0.0)
 EXACT = LMTraining(
@@ -113,12 +113,15 @@ def test_what_a_role_alone_tells_may_weigh_more(tokenizer, hearing):
     assert [sorted(own) for own in telling([[1, 2, 2], [1, 3], [1, 4], [1, 2]])] == [[], [3], [4], []]
     names = ["ann", "bob", "cat", "dan"]
     talks = [Talk(f"Your name is {name}.", (("agent", ("my", "name", "is", name)),)) for name in names]
-    frames, learnt, copied = TalkPack(talks, tokenizer, hearing.layout, 96).examples(np.random.default_rng(0), 6)
+    frames, learnt, copied, prompt = TalkPack(talks, tokenizer, hearing.layout, 96).examples(
+        np.random.default_rng(0), 6
+    )
     for row in range(6):
         written = frames[row, 0][learnt[row] & (frames[row, 0] > PAD)].tolist()
         told = frames[row, 0][copied[row]].tolist()
         [name] = [name for name in names if tokenizer.encode(name) == written[-len(tokenizer.encode(name)) :]]
         assert set(told) <= set(tokenizer.encode(name)) and told
+        assert not learnt[row, : prompt[row]].any() and learnt[row, prompt[row]]
     nowhere = torch.zeros_like(learnt)
     texts = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied)
     batch = Batch(*[torch.zeros(0)] * 6, texts)
@@ -128,6 +131,18 @@ def test_what_a_role_alone_tells_may_weigh_more(tokenizer, hearing):
     torch.testing.assert_close(
         more["text"], (total + 2 * pieces * plain["copied"]) / (_weight(frames, learnt) + 2 * pieces)
     )
+
+
+def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer):
+    lm = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=16)
+    pack = DialoguePack(codes, tokenizer, lm.layout, replace(DRAWING, text_only=0.5, text_length=64))
+    names = ["ann", "bob", "cat", "dan"]
+    talks = [Talk(f"Your name is {name}.", (("agent", ("my", "name", "is", name)),)) for name in names]
+    pack._scripts = TalkPack(talks, tokenizer, lm.layout, 64)
+    trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=60, rate=3e-3))
+    first, *_, last = [trainer.step(step) for step in range(40)]
+    assert last["pointing"] < 0.5 * first["pointing"] and last["copied"] < 0.5 * first["copied"]
+    assert "pointing" not in losses(tiny_lm(text_card=tokenizer.size, **HEARD), pack.batch(0, 0, 4))
 
 
 def _weight(frames, learnt):

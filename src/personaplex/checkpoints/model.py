@@ -56,6 +56,7 @@ class Model:
         voice_seconds: length of the voice samples it was trained with, or None where that is not known.
         text_lead: frames by which a word's text precedes its sound; 0 for the released models.
         heard_lag: frames by which the user's words are written after their end, where the model has a stream for them.
+        spoken_roles: whether it reads the figures of a role in words.
         sampling: how it chooses tokens where nothing else is asked for.
         sha256: of the weights' names, shapes and the ends of each tensor (`Weights.digest`), hex.
     """
@@ -72,6 +73,7 @@ class Model:
     voice_seconds: float | None
     text_lead: int
     heard_lag: int
+    spoken_roles: bool
     sampling: Sampling
     sha256: str
 
@@ -129,6 +131,7 @@ def load_model(
         voice_seconds=own.get("voice_seconds"),
         text_lead=_frames(own, "text_lead"),
         heard_lag=_frames(own, "heard_lag"),
+        spoken_roles=own.get("spoken_roles") is True,
         sampling=read_sampling(directory / "config.json", own.get("sampling", {})),
         sha256=hashlib.sha256((weights.digest() + codec_weights.digest()).encode()).hexdigest(),
     )

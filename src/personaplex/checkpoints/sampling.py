@@ -34,8 +34,8 @@ def read_sampling(path: Path, given: Any) -> Sampling:
     except ValueError as error:
         reason = str(error)
     raise UserError(
-        f"{path}: personaplex.sampling gives numbers for temp_audio, topk_audio, temp_text and "
-        f"topk_text, and whether it is greedy, but {reason}."
+        f"{path}: personaplex.sampling gives numbers for temp_audio, topk_audio, temp_text, "
+        f"topk_text and temp_word, and whether it is greedy, but {reason}."
     )
 
 

@@ -34,6 +34,7 @@ def save_model(
     voice_seconds: float | None = None,
     text_lead: int = 0,
     heard_lag: int = 0,
+    spoken_roles: bool = False,
     sampling: Sampling | None = None,
     storage: str = "f32",
     codec_storage: str = "f32",
@@ -53,6 +54,7 @@ def save_model(
         voice_seconds: length of the voice samples in training.
         text_lead: frames by which a word's text precedes its sound.
         heard_lag: frames by which the user's words are written after their end, if the model has a stream for them.
+        spoken_roles: whether it reads the figures of a role in words.
         sampling: how it chooses tokens where nothing else is asked for; None for the published settings.
         storage: of the language model's matrices: "int8" with a scale a row, "bf16" or "f32".
         codec_storage: of the codec's.
@@ -77,6 +79,7 @@ def save_model(
             "voice_seconds": voice_seconds,
             "text_lead": text_lead,
             **({"heard_lag": heard_lag} if lm.config.heard else {}),
+            **({"spoken_roles": True} if spoken_roles else {}),
             **({"sampling": asdict(sampling)} if sampling else {}),
             **(extra or {}),
         }

@@ -50,6 +50,12 @@ _RUN = (
         help="Temperature.  [default: the model's; 0.7 as published]",
     ),
     click.option(
+        "--temp-word",
+        type=click.FloatRange(0),
+        help="Temperature among words, --temp-text then telling only whether one is due; 0 for one for both."
+        "  [default: the model's; 0 as published]",
+    ),
+    click.option(
         "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
     ),
     click.option(
@@ -90,6 +96,7 @@ class Given:
     greedy: bool
     temp_audio: float | None
     temp_text: float | None
+    temp_word: float | None
     topk_audio: int | None
     topk_text: int | None
     role: str | None
@@ -392,6 +399,7 @@ def _systems(given: Given, names: Sequence[str]) -> list[System]:
             "temp_audio": given.temp_audio,
             "topk_audio": given.topk_audio,
             "temp_text": given.temp_text,
+            "temp_word": given.temp_word,
             "topk_text": given.topk_text,
             "greedy": given.greedy or None,
         },

@@ -42,6 +42,12 @@ _PATH = click.Path(path_type=Path)
     help="Temperature.  [default: the model's; 0.7 as published]",
 )
 @click.option(
+    "--temp-word",
+    type=click.FloatRange(0),
+    help="Temperature among words, --temp-text then telling only whether one is due; 0 for one for both."
+    "  [default: the model's; 0 as published]",
+)
+@click.option(
     "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
 )
 @click.option(
@@ -64,6 +70,7 @@ def offline(
     greedy: bool,
     temp_audio: float | None,
     temp_text: float | None,
+    temp_word: float | None,
     topk_audio: int | None,
     topk_text: int | None,
     batch_size: int,
@@ -91,7 +98,12 @@ def offline(
     rows = min(batch_size, len(jobs))
     model = load_on(model_name, choose_device(device), rows, cpu_offload)
     sampling = model.sampling.but(
-        temp_audio=temp_audio, topk_audio=topk_audio, temp_text=temp_text, topk_text=topk_text, greedy=greedy or None
+        temp_audio=temp_audio,
+        topk_audio=topk_audio,
+        temp_text=temp_text,
+        topk_text=topk_text,
+        temp_word=temp_word,
+        greedy=greedy or None,
     )
     persona = choose_persona(model, voice_prompt, text_prompt)
     if persona and persona.voice and persona.voice.note:

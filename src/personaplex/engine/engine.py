@@ -106,6 +106,7 @@ class Engine:
         self.model, self.capacity, self.rows = model, capacity, padded(capacity)
         self.layout = model.lm.layout
         self.device = model.lm.text_emb.weight.device
+        self._pads = (self.layout.text_pad, self.layout.text_end_pad)
         self.prefixes = PrefixCache(prefix_bytes)
         self.totals = Totals()
         self._exact_times = exact_times and self.device.type == "cuda"
@@ -177,7 +178,7 @@ class Engine:
             alternatives=alternatives,
         )
         luck = conversation.draw()[None].to(self.device)
-        choice = self._watched(Chooser([sampling], self.device), alternatives)
+        choice = self._watched(Chooser([sampling], self.device, self._pads), alternatives)
         self._stepper.begin(row, prefix, luck, choice)
         if isinstance(choice, Watched):
             conversation.consider(choice.rows()[0])
@@ -272,7 +273,7 @@ class Engine:
     def _choose_anew(self) -> None:
         # Rows that nobody is in are greedy: then a batch of greedy conversations draws no distributions at all.
         empty = Sampling(greedy=True)
-        chooser = Chooser([row.sampling if row else empty for row in self._rows], self.device)
+        chooser = Chooser([row.sampling if row else empty for row in self._rows], self.device, self._pads)
         self._chooser = self._watched(chooser, max(row.alternatives if row else 0 for row in self._rows))
 
     def _watched(self, choice: Choice, alternatives: int) -> Choice:

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import torch
 
-from personaplex.frames import UNGENERATED
+from personaplex.frames import UNGENERATED, ZERO
 from personaplex.lm.model import LanguageModel
+from personaplex.lm.pointer import RoleMemory
 from personaplex.nn.cache import TransformerState
 from personaplex.persona.prompt import Prompt
 
@@ -34,6 +35,7 @@ def predict(
     luck: torch.Tensor,
     choice: Choice,
     depth: TransformerState | None = None,
+    memory: RoleMemory | None = None,
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
@@ -47,6 +49,7 @@ def predict(
         luck: uniform numbers `[B, 1 + K]`.
         choice: chooses tokens from logits.
         depth: the depth transformer's state, to be used again and again; None for a new one.
+        memory: what of the roles can be copied; None where the model copies nothing.
 
     Returns:
         int64 `[B, S]`: `known` with the model's cells filled in.
@@ -57,7 +60,7 @@ def predict(
     def keep(stream: int, chosen: torch.Tensor) -> torch.Tensor:
         return torch.where(open_cells[stream], chosen, cells_before[stream])
 
-    text = keep(0, choice.text(lm.text_linear(hidden), chances[0]))
+    text = keep(0, choice.text(lm.text_logits(hidden[:, None], memory)[:, 0], chances[0]))
     steps = layout.codebooks
 
     def pick(logits: torch.Tensor, step: int) -> torch.Tensor:
@@ -80,6 +83,7 @@ class Prefix:
         pending: int64 `[S, max_delay]`, the columns after it that it has begun to write.
         length: its columns, P; the conversation's first frame is column P.
         recalled: int64 `[1, N]`, the last word pieces in it; None where the model recalls none.
+        memory: what of the role can be copied, R pieces; None where the model copies nothing.
         nbytes: memory that it holds.
     """
 
@@ -88,6 +92,7 @@ class Prefix:
     pending: torch.Tensor
     length: int
     recalled: torch.Tensor | None = None
+    memory: RoleMemory | None = None
 
     @property
     def nbytes(self) -> int:
@@ -107,8 +112,13 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
         embedded = torch.cat([prompt.embeddings[None].to(weight), embedded], dim=1)
     length = embedded.shape[1]
     state = lm.init_state(1, capacity=length)
-    hidden = lm.temporal(embedded, state)[:, -1]
-    return Prefix(state, hidden, columns[:, fed:], length, None if recalled is None else recalled[:, :, -1])
+    hidden = lm.temporal(embedded, state)
+    memory = lm.role_memory(hidden[:, length - fed :], columns[None, :, :fed], torch.ones_like(columns[:1, :fed]) > 0)
+    if memory is not None:
+        there = (memory.pieces != ZERO)[0]
+        memory = RoleMemory(memory.keys[:, there], memory.pieces[:, there])
+    last = None if recalled is None else recalled[:, :, -1]
+    return Prefix(state, hidden[:, -1], columns[:, fed:], length, last, memory)
 
 
 class Stepper:
@@ -137,6 +147,11 @@ class Stepper:
         self.state = lm.init_state(capacity)
         recalled = lm.recall(self.cells[:, :, :1])  # of each row the last word pieces: none yet
         self.recalled = None if recalled is None else recalled[:, :, 0].clone()
+        self.memory: RoleMemory | None = None
+        if lm.pointer is not None:  # a role is shorter than the context
+            room = (capacity, lm.config.context)
+            keys = lm.text_emb.weight.new_zeros(*room, lm.config.pointer)
+            self.memory = RoleMemory(keys, torch.full(room, ZERO, dtype=torch.long, device=device))
         self.depth = lm.init_depth_state(capacity)
 
     @torch.inference_mode()
@@ -152,12 +167,17 @@ class Stepper:
         column = torch.full((1, self.layout.streams), UNGENERATED, dtype=torch.long, device=self.cells.device)
         if self.layout.max_delay:
             column = prefix.pending[None, :, 0]
-        column = predict(self.lm, prefix.hidden, column, luck, choice)
+        column = predict(self.lm, prefix.hidden, column, luck, choice, memory=prefix.memory)
         self.state.reset(torch.tensor([row], device=self.cells.device))
         self.state.copy_row(row, prefix.state)
         self.position[row] = prefix.length
         if self.recalled is not None and prefix.recalled is not None:
             self.recalled[row] = prefix.recalled[0]
+        if self.memory is not None and prefix.memory is not None:
+            count = prefix.memory.pieces.shape[1]
+            self.memory.pieces[row] = ZERO
+            for kept, new in zip(self.memory, prefix.memory, strict=True):
+                kept[row, :count] = new[0]
         self.cells[row] = UNGENERATED
         for offset in range(self.layout.max_delay):
             self.cells[row, :, (prefix.length + offset) % self._width] = prefix.pending[:, offset]
@@ -188,7 +208,7 @@ class Stepper:
             taken = recalled[:, :, 0]
             self.recalled.copy_(taken if active is None else torch.where(active[:, None], taken, self.recalled))
         following = (position + 1)[:, None].expand(-1, layout.streams)
-        tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth)
+        tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth, self.memory)
         self._write(following, slice(0, layout.streams), tokens, active)
         oldest = (position - self.late)[:, None]
         frame = self._read(oldest + self.delays)

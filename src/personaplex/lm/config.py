@@ -52,6 +52,8 @@ class LMConfig:
         heard: whether there is a stream of the user's words, the last one; ours, absent from the released models.
         short_conv: reach of the short convolutions of the temporal transformer, in positions; 0 for none; ours too.
         recall: last word pieces of each text stream that are read at every frame again (see `lm.recall`); ours too.
+        pointer: width of the keys by which pieces of the role are found, to be copied (see `lm.pointer`); 0 for none;
+            ours too.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -80,6 +82,7 @@ class LMConfig:
     heard: bool = False
     short_conv: int = 0
     recall: int = 0
+    pointer: int = 0
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -97,7 +100,7 @@ class LMConfig:
         schedule = self.depformer_weights_per_step_schedule
         if schedule is not None and len(schedule) != self.dep_q:
             raise ValueError(f"depformer_weights_per_step_schedule has {len(schedule)} entries for {self.dep_q} steps")
-        for name in ("short_conv", "recall"):
+        for name in ("short_conv", "recall", "pointer"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0, for none, or more")
         if self.positional_embedding not in ("rope", "none"):
@@ -195,7 +198,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        for name in ("heard", "short_conv", "recall"):
+        for name in ("heard", "short_conv", "recall", "pointer"):
             if not values[name]:
                 del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

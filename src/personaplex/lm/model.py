@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from personaplex.frames import ZERO, lag, undelay
 from personaplex.lm.config import LMConfig
+from personaplex.lm.pointer import Pointer, RoleMemory
 from personaplex.lm.recall import recall
 from personaplex.nn.cache import TransformerState
 from personaplex.nn.transformer import Transformer, init_linear, make_norm
@@ -57,6 +58,7 @@ class LanguageModel(nn.Module):
 
     With `config.heard` it also predicts the user's words, from the temporal transformer alone, and reads them back.
     With `config.recall` it reads, beside a frame, the last word pieces of its text streams, scaled by a gain a place.
+    With `config.pointer` it may copy word pieces from its role (see `pointer`).
 
     Args:
         config: the sizes.
@@ -89,6 +91,9 @@ class LanguageModel(nn.Module):
         self.recall_gains: nn.Parameter | None = None
         if config.recall:
             self.recall_gains = nn.Parameter(torch.zeros(config.recall * len(self.layout.texts), dim))
+        self.pointer: Pointer | None = None
+        if config.pointer:
+            self.pointer = Pointer(dim, config.pointer, self.layout)
 
     def recall(self, columns: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor | None:
         """The last word pieces at each column, int64 `[B, N, T]` (see `recall`); None where the model reads none.
@@ -140,6 +145,31 @@ class LanguageModel(nn.Module):
     def temporal(self, embedded: torch.Tensor, state: TransformerState | None = None) -> torch.Tensor:
         """Temporal transformer and output norm: `[B, T, dim]` → `[B, T, dim]`."""
         return self.out_norm(self.transformer(embedded, state))
+
+    def role_memory(self, hidden: torch.Tensor, columns: torch.Tensor, prompt: torch.Tensor) -> RoleMemory | None:
+        """What of a prompt can be copied; None where the model copies nothing.
+
+        Args:
+            hidden: `[B, T, dim]`, the temporal transformer's output at each column.
+            columns: int64 `[B, S, T]`.
+            prompt: bool `[B, T]`, columns of the prompt.
+        """
+        return None if self.pointer is None else self.pointer.memory(hidden, columns[:, self.layout.text], prompt)
+
+    def text_logits(self, hidden: torch.Tensor, memory: RoleMemory | None = None) -> torch.Tensor:
+        """The agent's next text token: `[B, T, dim]` → `[B, T, text_card]`.
+
+        Args:
+            hidden: the temporal transformer's output.
+            memory: of each row's role, from `role_memory`; None where nothing is copied.
+        """
+        logits = self.text_linear(hidden)
+        if self.pointer is None or memory is None:
+            return logits
+        weights = self.pointer.attend(hidden, memory)
+        pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)
+        flat = (tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces))
+        return self.pointer.mix(*flat).view(logits.shape)
 
     def _depth_inputs(self, hidden: torch.Tensor, steps: int) -> list[torch.Tensor]:
         """The projected hidden state, for each depth step; steps that share a projection share the result."""
@@ -193,17 +223,26 @@ class LanguageModel(nn.Module):
             tokens.append(token)
         return torch.stack(tokens, dim=1)
 
-    def forward(self, frames: torch.Tensor) -> Logits:
+    def forward(self, frames: torch.Tensor, prompt: torch.Tensor | None = None) -> Logits:
         """Teacher-forced predictions of every frame from those before it.
 
         Args:
             frames: int64 `[B, S, T]`, undelayed.
+            prompt: int64 `[B]`, frames of each row's prompt, which a model with a pointer copies from; None for none.
         """
         columns = lag(frames, self.layout)
         hidden = self.temporal(self.embed(columns[:, :, :-1]))
+        memory = None
+        if prompt is not None:
+            memory = self.role_memory(hidden, columns[:, :, :-1], prompt_columns(prompt, hidden.shape[1]))
         batch, length, _ = hidden.shape
         targets = columns[:, :, 1:].transpose(1, 2).flatten(0, 1)
         audio = self.depth(hidden.flatten(0, 1), targets).view(batch, length, self.config.dep_q, -1).transpose(1, 2)
         audio, valid = undelay(audio, self.layout.delays[1 : 1 + self.config.dep_q])
         heard = None if self.heard_linear is None else self.heard_linear(hidden)
-        return Logits(self.text_linear(hidden), audio, valid, heard)
+        return Logits(self.text_logits(hidden, memory), audio, valid, heard)
+
+
+def prompt_columns(prompt: torch.Tensor, length: int) -> torch.Tensor:
+    """Of `length` columns those of prompts of so many frames: int64 `[B]` → bool `[B, length]`, the initial one too."""
+    return torch.arange(length, device=prompt.device) <= prompt[:, None]

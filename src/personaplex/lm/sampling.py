@@ -21,6 +21,8 @@ class Sampling:
         temp_audio: temperature of the audio codes.
         topk_audio: candidates of the audio codes, the likeliest ones; 0 for all.
         temp_text: temperature of the text tokens.
+        temp_word: temperature among the words where one is due, which `temp_text` then decides alone: a model may be
+            certain of its words and yet need some luck to begin. 0 for no temperature of their own.
         topk_text: candidates of the text tokens; 0 for all.
         greedy: always the likeliest token; the other fields then mean nothing.
     """
@@ -30,10 +32,13 @@ class Sampling:
     temp_text: float = 0.7
     topk_text: int = 25
     greedy: bool = False
+    temp_word: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.temp_audio > 0 and self.temp_text > 0):  # also refuses NaN
             raise ValueError("a temperature must be above 0; for no randomness at all choose greedy")
+        if not self.temp_word >= 0:
+            raise ValueError("the words' own temperature must be above 0, or 0 for none of their own")
         if self.topk_audio < 0 or self.topk_text < 0:
             raise ValueError("top-k must be at least 1, or 0 for all tokens")
 
@@ -48,17 +53,26 @@ class Chooser:
     Args:
         rows: one `Sampling` for each row.
         device: where the logits are.
+        pads: ids of text tokens that are no words; needed for `temp_word`.
     """
 
-    def __init__(self, rows: Sequence[Sampling], device: torch.device | str | None = None):
+    def __init__(self, rows: Sequence[Sampling], device: torch.device | str | None = None, pads: Sequence[int] = ()):
         self._all_greedy = all(row.greedy for row in rows)
         self._any_greedy = any(row.greedy for row in rows)
         self._greedy = torch.tensor([row.greedy for row in rows], device=device)
         self._text = Limits([row.temp_text for row in rows], [row.topk_text for row in rows], device)
         self._audio = Limits([row.temp_audio for row in rows], [row.topk_audio for row in rows], device)
+        self._pads = list(pads)
+        self._word: torch.Tensor | None = None
+        if any(row.temp_word and not row.greedy for row in rows):
+            self._word = torch.tensor([row.temp_word or row.temp_text for row in rows], device=device)[:, None]
+            self._has_word = torch.tensor([row.temp_word > 0 for row in rows], device=device)[:, None]
 
     def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
+        if self._word is not None and self._pads:
+            apart = words_apart(logits, self._text.temperature, self._word, self._pads)
+            logits = torch.where(self._has_word & ~self._greedy[:, None], apart, logits.float())
         return self._choose(logits, self._text, luck)
 
     def audio(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
@@ -88,6 +102,30 @@ class Limits:
         self.unlimited: torch.Tensor | None = None
         if self.widest and not all(top_ks):
             self.unlimited = torch.tensor([top_k == 0 for top_k in top_ks], device=device)[:, None]
+
+
+def words_apart(
+    logits: torch.Tensor, temperature: torch.Tensor, word: torch.Tensor, pads: Sequence[int]
+) -> torch.Tensor:
+    """Logits that, divided by `temperature`, choose among words by the temperature `word`.
+
+    How likely any word is, beside padding, is left to `temperature`.
+
+    Args:
+        logits: `[B, card]`.
+        temperature: `[B, 1]`.
+        word: `[B, 1]`.
+        pads: ids that are no words.
+
+    Returns:
+        Float32 `[B, card]`.
+    """
+    logits = logits.float()
+    words = logits.clone()
+    words[:, list(pads)] = float("-inf")
+    apart = temperature * (words / word).log_softmax(dim=-1) + words.logsumexp(dim=-1, keepdim=True)
+    apart[:, list(pads)] = logits[:, list(pads)]
+    return apart
 
 
 def sample(logits: torch.Tensor, limits: Limits, luck: torch.Tensor) -> torch.Tensor:

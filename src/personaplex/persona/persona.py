@@ -35,6 +35,10 @@ class PromptedModel(VoicedModel, Protocol):
         """Its tokenizer."""
 
     @property
+    def spoken_roles(self) -> bool:
+        """Whether it reads the figures of a role in words."""
+
+    @property
     def silence(self) -> torch.Tensor:
         """Codes of a silent frame, int64 `[K]`."""
 
@@ -70,7 +74,7 @@ def build_prompt(persona: Persona | None, model: PromptedModel) -> Prompt:
     layout = model.lm.layout
     if persona is None:
         return prompt_of_frames(torch.zeros(layout.streams, 0, dtype=torch.long), layout)
-    role = model.tokenizer.encode(wrap_role(persona.role)) if clean_role(persona.role) else []
+    role = model.tokenizer.encode(wrap_role(persona.role, model.spoken_roles)) if clean_role(persona.role) else []
     silence, sine, voice = model.silence.cpu(), model.sine.cpu(), persona.voice
     if voice is None or voice.codes is None:
         nothing = silence[:, None]  # prompt_frames leaves out the first frame of a voice

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from personaplex.spelling import spell_out
+
 TAG = "<system>"
 _TAGS = re.compile(r"<\s*/?\s*system\s*>", re.IGNORECASE)
 
@@ -23,7 +25,13 @@ def clean_role(role: str) -> str:
     return " ".join(plain.split())
 
 
-def wrap_role(role: str) -> str:
-    """The role between its tags, the closing one being the same word; "" for an empty role."""
+def wrap_role(role: str, spoken: bool = False) -> str:
+    """The role between its tags, the closing one being the same word; "" for an empty role.
+
+    Args:
+        role: plain text.
+        spoken: write its figures in words, as the agent will say them: for models that were trained so.
+    """
     plain = clean_role(role)
+    plain = spell_out(plain) if spoken else plain
     return f"{TAG} {plain} {TAG}" if plain else ""

@@ -61,6 +61,7 @@ def routes(service: Service) -> list[Route]:
                 "audio_temperature": sampling.temp_audio,
                 "audio_topk": sampling.topk_audio,
                 "text_temperature": sampling.temp_text,
+                "word_temperature": sampling.temp_word,
                 "text_topk": sampling.topk_text,
                 "sample_rate": SAMPLE_RATE,
                 "frame_samples": FRAME_SAMPLES,

@@ -144,6 +144,7 @@ class Service:
                 "audio_temperature": sampling.temp_audio,
                 "audio_topk": sampling.topk_audio,
                 "text_temperature": sampling.temp_text,
+                "word_temperature": sampling.temp_word,
                 "text_topk": sampling.topk_text,
             },
             "sample_rate": SAMPLE_RATE,
@@ -243,6 +244,7 @@ def read_wish(asked: Mapping[str, str], service: Service, owner: str = "") -> Wi
         temp_audio=_temperature(asked, "audio_temperature", plain.temp_audio),
         topk_audio=whole(asked, "audio_topk", plain.topk_audio, 0, 1 << 20),
         temp_text=_temperature(asked, "text_temperature", plain.temp_text),
+        temp_word=_temperature(asked, "word_temperature", plain.temp_word, zero=True),
         topk_text=whole(asked, "text_topk", plain.topk_text, 0, 1 << 20),
     )
     seed = whole(asked, "seed", -1, -1, (1 << 63) - 1)
@@ -278,12 +280,13 @@ def whole(asked: Mapping[str, str], name: str, default: int, low: int, high: int
     return value
 
 
-def _temperature(asked: Mapping[str, str], name: str, default: float) -> float:
+def _temperature(asked: Mapping[str, str], name: str, default: float, zero: bool = False) -> float:
     text = asked.get(name) or str(default)
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not 0 < value <= 10:  # also refuses NaN
-        raise UserError(f"{name} must be a number above 0 and at most 10; it was {text[:80]!r}.")
+    if not (0 < value <= 10 or (zero and value == 0)):  # also refuses NaN
+        least = "0 or more" if zero else "above 0"
+        raise UserError(f"{name} must be a number {least} and at most 10; it was {text[:80]!r}.")
     return value

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from personaplex.speech.tts import display_words, words_of
+from personaplex.spelling import number
 from personaplex.synth.scripts import Line, Script, sentence
-from personaplex.synth.words import DAYS, number
+from personaplex.synth.words import DAYS
 
 _PLAIN = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": "", "\u201d": "", '"': "", "\u2013": " ", "\u2014": ", ", "-": " ",

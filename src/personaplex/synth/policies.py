@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from personaplex.spelling import number
 from personaplex.synth.scripts import Topic, lower_first, sentence
-from personaplex.synth.words import number, pick
+from personaplex.synth.words import pick
 
 # archetypes (or any) | role sentence / ... | request / ... | refusal / ... ; {n} is a number that the rule names, {m} a larger one
 _RULES = """

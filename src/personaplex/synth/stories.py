@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from personaplex.spelling import number
 from personaplex.synth.scripts import Line
-from personaplex.synth.words import DAYS, first_name, number, pick
+from personaplex.synth.words import DAYS, first_name, pick
 
 _BEGIN = (
     "So let me tell you what happened on {day}.", "You will not believe what happened last {day}.", "I want to tell you about my weekend.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from personaplex.spelling import number
 from personaplex.synth.scripts import GOODBYE, HOW_ARE_YOU, THANKS, Line, Script, Topic, exchange, lower_first, sentence
-from personaplex.synth.words import DAYS, held_out, number, pick
+from personaplex.synth.words import DAYS, held_out, pick
 
 ROLE = "You are a wise and friendly teacher. Answer questions or provide advice in a clear and engaging way."
 

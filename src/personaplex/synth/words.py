@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from personaplex.spelling import number
+
 T = TypeVar("T")
 
 FIRST_NAMES = """
@@ -89,22 +91,7 @@ STREETS = (
 STREET_KINDS = ("Street", "Street", "Street", "Road", "Avenue", "Lane")
 COLORS = ("red", "blue", "green", "black", "white", "yellow", "brown", "gray", "pink", "orange", "purple", "silver")
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen"
-).split()
-_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 HOLD_OUT_ONE_IN = 8
-
-
-def number(value: int) -> str:
-    """`value` from 0 to 9,999 in words: `two hundred fifteen`."""
-    if value < 20:
-        return _ONES[value]
-    if value < 100:
-        return _TENS[value // 10] + (f" {_ONES[value % 10]}" if value % 10 else "")
-    size, unit = (100, "hundred") if value < 1000 else (1000, "thousand")
-    return f"{number(value // size)} {unit}" + (f" {number(value % size)}" if value % size else "")
 
 
 @functools.lru_cache(1 << 17)
@@ -179,7 +166,7 @@ def street(rng: np.random.Generator, split: str) -> str:
 
 def digits(rng: np.random.Generator, count: int) -> str:
     """So many figures, read one by one: `four zero seven`."""
-    return " ".join(_ONES[int(value)] for value in rng.integers(0, 10, count))
+    return " ".join(number(int(value)) for value in rng.integers(0, 10, count))
 
 
 def price(rng: np.random.Generator, split: str, item: str, low: int, high: int) -> int:

@@ -104,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
         help="last word pieces of each text stream read again at every frame, 0 for none [as --short-conv]",
     )
     lm.add_argument(
+        "--pointer",
+        type=int,
+        metavar="N",
+        help="width of the keys by which pieces of the role are found and copied, 0 for none [as --short-conv]",
+    )
+    lm.add_argument(
         "--scripts",
         type=Path,
         metavar="FILE",
@@ -233,7 +239,7 @@ def _lm(arguments: argparse.Namespace) -> None:
         arguments.run,
         arguments.preset,
         tokenizer.size,
-        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall")},
+        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall", "pointer")},
     )
     drawing = read_options(arguments, Drawing)
     if arguments.scripts is not None and not drawing.text_only:
@@ -242,6 +248,7 @@ def _lm(arguments: argparse.Namespace) -> None:
     arguments.run.mkdir(parents=True, exist_ok=True)
     pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing, arguments.scripts)
     extra: dict[str, Any] = {"voice_frames": drawing.voice_frames, "text_lead": drawing.lead}
+    extra |= {"spoken_roles": True} if drawing.spoken_roles else {}
     if config.heard:
         extra["heard_lag"] = drawing.heard_lag
     extra |= {"silence": pack.silence.tolist(), "sine": pack.sine.tolist()}

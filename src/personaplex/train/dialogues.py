@@ -36,6 +36,7 @@ class Batch(NamedTuple):
         user_speech: bool `[B, T]`, where the user speaks.
         texts: examples without sound, of a length of their own; None where there are none.
         copied: bool `[B, T]`, where the agent's text is a piece that its role tells (see `telling`); None for nowhere.
+        prompt: int64 `[B]`, frames of each prompt; None where there are none.
     """
 
     frames: torch.Tensor
@@ -46,6 +47,7 @@ class Batch(NamedTuple):
     user_speech: torch.Tensor
     texts: Batch | None = None
     copied: torch.Tensor | None = None
+    prompt: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Drawing:
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
         text_length: frames of such an example; as many of them as fill `length` frames count as one.
+        spoken_roles: write the figures of roles in words.
         share: share of the dialogues that are drawn from, whole ones; a smaller share is a part of a larger one.
         stumble: share of examples with mistakes of the agent's, which it must recover from.
         wrong: share, in those, of the places at which the agent could begin wrongly, at which it does.
@@ -76,6 +79,7 @@ class Drawing:
     middle: float = 0.25
     text_only: float = 0.0
     text_length: int = 224
+    spoken_roles: bool = False
     share: float = 1.0
     stumble: float = 0.0
     wrong: float = 0.35
@@ -116,13 +120,13 @@ class DialoguePack:
         self._codes = np.fromfile(folder / "codes.i16", dtype=np.int16).reshape(-1, streams)
         voices = np.fromfile(folder / "voices.i16", dtype=np.int16).reshape(-1, layout.codebooks)
         self._voices = {name: voices[start : start + count].T for name, (start, count) in index["voices"].items()}
-        self._roles = [tokenizer.encode(wrap_role(item["role"])) for item in self.dialogues]
+        self._roles = [tokenizer.encode(wrap_role(item["role"], drawing.spoken_roles)) for item in self.dialogues]
         self._telling = telling(self._roles)
         self._texts = [_texts(item, tokenizer, layout, drawing) for item in self.dialogues]
         self._scripts = None
         if drawing.text_only:
             talks = talks_of(self.dialogues) if scripts is None else read_talks(scripts, self.dialogues)
-            self._scripts = TalkPack(talks, tokenizer, layout, drawing.text_length)
+            self._scripts = TalkPack(talks, tokenizer, layout, drawing.text_length, drawing.spoken_roles)
         self._speaking = [_spans(item["agent"], item["frames"]) for item in self.dialogues]
         self._user_speaking = [_spans(item["user"], item["frames"]) for item in self.dialogues]
 
@@ -142,20 +146,16 @@ class DialoguePack:
             size -= silent
             count = silent * max(1, self.drawing.length // self.drawing.text_length)
             if count:
-                frames, learnt, copied = self._scripts.examples(random, count)
+                frames, learnt, copied, prompt = self._scripts.examples(random, count)
                 nowhere = torch.zeros_like(learnt)
-                talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied)
+                talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied, prompt=prompt)
         rows = [self._example(int(random.integers(len(self.dialogues))), random) for _ in range(max(size, 1))]
-        frames, text, audio, speech, heard, user, copied = (
-            torch.stack(parts)[:size] for parts in zip(*rows, strict=True)
-        )
-        return Batch(frames, text, audio, speech, heard, user, talks, copied)
+        return _batch(rows, size, talks)
 
     def batch_of(self, indices: Sequence[int], seed: int) -> Batch:
         """One example of each of these dialogues, each the same for the same seed, whatever the others are."""
         rows = [self._example(index, np.random.default_rng((seed, index))) for index in indices]
-        frames, text, audio, speech, heard, user, copied = (torch.stack(parts) for parts in zip(*rows, strict=True))
-        return Batch(frames, text, audio, speech, heard, user, copied=copied)
+        return _batch(rows, len(rows))
 
     def _example(self, index: int, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout
@@ -193,7 +193,7 @@ class DialoguePack:
         learnt = placed(np.ones(body.shape[1], bool))
         speech, user_speech = placed(passage.speaking), placed(passage.user_speaking)
         copied = placed(np.isin(body[layout.text], self._telling[index]))
-        return frames, placed(passage.meant), learnt, speech, learnt, user_speech, copied
+        return frames, placed(passage.meant), learnt, speech, learnt, user_speech, copied, torch.tensor(first)
 
     def _passage(self, index: int) -> Passage:
         speaking = self._speaking[index]
@@ -231,6 +231,13 @@ class DialoguePack:
                     self._by_voice.setdefault(item["voice"].split("/")[-1].split("_")[0], []).append(index)
         choices = self._by_voice[voice]
         return choices[int(random.integers(len(choices)))]
+
+
+def _batch(rows: Sequence[tuple[torch.Tensor, ...]], size: int, talks: Batch | None = None) -> Batch:
+    """The first `size` examples, perhaps none, and those without sound."""
+    parts = (torch.stack(part)[:size] for part in zip(*rows, strict=True))
+    frames, text, audio, speech, heard, user, copied, prompt = parts
+    return Batch(frames, text, audio, speech, heard, user, talks, copied, prompt)
 
 
 def _shared(dialogues: list[dict], share: float) -> list[dict]:

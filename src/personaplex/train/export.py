@@ -132,6 +132,7 @@ def export_model(
         voice_seconds=own["voice_frames"] * FRAME_SECONDS,
         text_lead=own["text_lead"],
         heard_lag=own.get("heard_lag", 0),
+        spoken_roles=own.get("spoken_roles", False),
         storage="int8" if int8 else "bf16",
         codec_storage=CODEC_STORAGE,
         sampling=sampling,

@@ -96,7 +96,7 @@ class LMTrainer:
 
 
 def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
-    """Give a new model another run's weights; a stream of the user's words and short convolutions may be in one alone.
+    """Give a new model another run's weights; the parts that are ours alone may be in one of them only.
 
     What is new begins at zero where it is read, so that text and sound are predicted as before.
 
@@ -106,7 +106,7 @@ def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
     own = model.state_dict()
     added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shared = own.keys() & weights.keys()
-    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains")
+    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains", "pointer")
     if not all(any(part in name for part in optional) for name in (*added, *dropped)) or any(
         own[name].shape != weights[name].shape for name in shared
     ):

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from personaplex.frames import Layout, lag
-from personaplex.lm.model import LanguageModel
+from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.train.corruption import corrupted, is_padding
 from personaplex.train.dialogues import Batch
 from personaplex.train.foresight import future_activity
@@ -20,11 +20,16 @@ from personaplex.train.settings import LMTraining
 
 
 class _Learnt(NamedTuple):
-    """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict."""
+    """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict.
+
+    `pointed` is the probability with which the pointer finds each text target in the role; empty without a pointer.
+    """
 
     text: torch.Tensor
+    text_logits: torch.Tensor
     text_targets: torch.Tensor
     copied: torch.Tensor
+    pointed: torch.Tensor
     audio: torch.Tensor
     columns: torch.Tensor
     heard: torch.Tensor
@@ -45,11 +50,32 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         return hidden[mask.to(device)], targets[mask].to(device)
 
     text, text_columns = chosen(batch.text_loss)
+    text_targets = text_columns[:, layout.text]
+    text_logits, pointed = model.text_linear(text).float(), text.new_zeros(0)
+    if model.pointer is not None and batch.prompt is not None:
+        longest = int(batch.prompt.max()) + 1
+        within = prompt_columns(batch.prompt, longest).to(device)
+        memory = model.pointer.memory(hidden[:, :longest], inputs[:, layout.text, :longest], within)
+        learnt = batch.text_loss.to(device)
+        weights = model.pointer.attend(hidden, memory)[learnt]
+        pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)[learnt]
+        text_logits = model.pointer.mix(text_logits, text, weights, pieces)
+        pointed = (weights * (pieces == text_targets[:, None])).sum(dim=1)
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
     heard, heard_columns = chosen(batch.heard_loss & layout.heard)
     copied = torch.zeros_like(batch.text_loss) if batch.copied is None else batch.copied
     copied = copied[batch.text_loss].to(device)
-    return _Learnt(text, text_columns[:, layout.text], copied, audio, audio_columns, heard, heard_columns[:, -1])
+    return _Learnt(
+        text,
+        text_logits,
+        text_targets,
+        copied,
+        pointed,
+        audio,
+        audio_columns,
+        heard,
+        heard_columns[:, -1],
+    )
 
 
 def spoken_columns(speech: torch.Tensor) -> torch.Tensor:
@@ -92,7 +118,6 @@ def lm_losses(
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=settings.bf16):
         each = [_learnt(model, part, settings, random, device) for part in parts]
         learnt = _Learnt(*(torch.cat(tensors) for tensors in zip(*each, strict=True)))
-        text_logits = model.text_linear(learnt.text).float()
         whole = torch.rand(len(learnt.audio), generator=random).to(device) < settings.timbre
         audio = []
         for mask, steps in ((whole, None), (~whole, 1)):
@@ -105,7 +130,7 @@ def lm_losses(
         if foresight is not None and len(batch.frames) and batch.text_loss.any():
             foreseen = foresight(each[0].text).float()
     weights = torch.where(learnt.copied, settings.copying, 1.0)
-    text, nll, is_word = _text_loss(text_logits, learnt.text_targets, layout, settings.padding, weights)
+    text, nll, is_word = _text_loss(learnt.text_logits, learnt.text_targets, layout, settings.padding, weights)
     loss, terms = text, {"text": text}
     figures = _mean("words", nll, is_word) | _mean("copied", nll, learnt.copied)
     if batch.texts is not None:
@@ -115,6 +140,9 @@ def lm_losses(
         heard, nll, is_word = _text_loss(heard_logits, learnt.heard_targets, layout, settings.heard_padding)
         loss, terms["heard"] = loss + settings.hearing * heard, heard
         figures |= _mean("heard_words", nll, is_word)
+    if len(learnt.pointed) and learnt.copied.any():
+        terms["pointing"] = -(learnt.pointed[learnt.copied] + 1e-6).log().mean()
+        loss = loss + settings.pointing * terms["pointing"]
     if foreseen is not None:
         active = future_activity(batch)[batch.text_loss].to(device)
         terms["foresight"] = F.binary_cross_entropy_with_logits(foreseen, active)

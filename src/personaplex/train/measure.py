@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE, FRAME_SECONDS, lag
 from personaplex.lm.config import LMConfig
-from personaplex.lm.model import LanguageModel
+from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.text import Tokenizer
 from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
@@ -150,6 +150,15 @@ class _Meter:
         """`[B, T, dim]`, what the model knows before each frame."""
         return self.model.temporal(self.model.embed(lag(frames, self.model.layout)[:, :, :-1].to(self.device)))
 
+    def _text(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> torch.Tensor:
+        """Logits of the agent's text, `[B, T, text_card]`."""
+        memory = None
+        if prompt is not None:
+            columns = lag(frames, self.model.layout)[:, :, :-1].to(self.device)
+            within = prompt_columns(prompt.to(self.device), hidden.shape[1])
+            memory = self.model.role_memory(hidden, columns, within)
+        return self.model.text_logits(hidden, memory)
+
     def _begins(self, hidden: torch.Tensor) -> torch.Tensor:
         """The probability of writing anything but padding: `[..., dim]` → `[...]`, on the CPU."""
         logits = self.model.text_linear(hidden).float()
@@ -159,10 +168,11 @@ class _Meter:
         """Measure dialogues with sound."""
         layout = self.model.layout
         hidden = self._hidden(batch.frames)
-        write = self.model.text_linear
-        self.add("text", self._words("words", write, hidden, batch.frames[:, 0], batch.text_loss, batch.copied))
-        if (heard := self.model.heard_linear) is not None:
-            self.add("heard", self._words("heard_words", heard, hidden, batch.frames[:, -1], batch.heard_loss))
+        logits = self._text(hidden, batch.frames, batch.prompt)[batch.text_loss]
+        self.add("text", self._words("words", logits, batch.frames[:, 0], batch.text_loss, batch.copied))
+        if (listen := self.model.heard_linear) is not None:
+            heard = listen(hidden[batch.heard_loss.to(self.device)])
+            self.add("heard", self._words("heard_words", heard, batch.frames[:, -1], batch.heard_loss))
         spoken = batch.audio_loss & spoken_columns(batch.speech)
         if spoken.any():
             columns = lag(batch.frames, layout)[:, :, 1:].transpose(1, 2)[spoken].to(self.device)
@@ -177,22 +187,25 @@ class _Meter:
             self.add("foresight", nll[batch.text_loss].mean(dim=-1))
         self._decisions(batch, self._begins(hidden))
 
-    def talks(self, frames: torch.Tensor, learnt: torch.Tensor, copied: torch.Tensor) -> None:
+    def talks(self, frames: torch.Tensor, learnt: torch.Tensor, copied: torch.Tensor, prompt: torch.Tensor) -> None:
         """Measure examples in writing only, as `TalkPack.examples` gives them."""
-        self._words("talk_words", self.model.text_linear, self._hidden(frames), frames[:, 0], learnt, copied)
+        logits = self._text(self._hidden(frames), frames, prompt)[learnt]
+        self._words("talk_words", logits, frames[:, 0], learnt, copied)
 
     def _words(
         self,
         name: str,
-        linear: nn.Module,
-        hidden: torch.Tensor,
+        logits: torch.Tensor,
         tokens: torch.Tensor,
         learnt: torch.Tensor,
         copied: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Add the figures of a text stream's word pieces; returns the loss of every frame that is learnt."""
+        """Add the figures of a text stream's word pieces; returns the loss of every frame that is learnt.
+
+        The logits are of the learnt frames alone, `[N, text_card]`; the tokens `[B, T]` of all.
+        """
         layout = self.model.layout
-        logits, targets = linear(hidden[learnt.to(self.device)]).float(), tokens[learnt].to(self.device)
+        logits, targets = logits.float(), tokens[learnt].to(self.device)
         nll = F.cross_entropy(logits, targets, reduction="none")
         pieces = ~is_padding(targets, layout)
         self.add(name, nll[pieces])
@@ -274,6 +287,7 @@ def measure_run(
         heard_lag=own.get("heard_lag", Drawing.heard_lag),
         reading=0.0,
         middle=0.0,
+        spoken_roles=own.get("spoken_roles", False),
     )
     if tokenizer.size != model.layout.text_card:
         raise UserError(
@@ -294,7 +308,9 @@ def measure_run(
         frames += int(examples.text_loss.sum())
         meter.dialogues(examples)
     if scripts is not None:
-        talks = TalkPack(read_talks(scripts, pack.dialogues), tokenizer, model.layout, drawing.text_length)
+        talks = TalkPack(
+            read_talks(scripts, pack.dialogues), tokenizer, model.layout, drawing.text_length, drawing.spoken_roles
+        )
         random = np.random.default_rng(seed)
         for some in _groups(order, batch):
             meter.talks(*talks.examples(random, len(some)))

@@ -56,7 +56,8 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         run: the run's folder.
         preset: a name of `PRESETS`.
         text_card: entries of the tokenizer.
-        wishes: `heard`, `short_conv`, `recall`; None for what the run has begun with, or else the preset (which hears).
+        wishes: `heard`, `short_conv`, `recall`, `pointer`; None for what the run has begun with, or else the
+            preset (which hears).
 
     Raises:
         UserError: when the run has begun with other sizes, or one that is wished for is below 0.
@@ -64,7 +65,7 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
     path, begun = run / "config.json", None
     if has_checkpoint(run) and path.exists():
         begun = LMConfig.from_dict(json.loads(path.read_text()))
-    for name, noun in (("short_conv", "reach"), ("recall", "number of pieces")):
+    for name, noun in (("short_conv", "reach"), ("recall", "number of pieces"), ("pointer", "width")):
         if (wishes[name] or 0) < 0:
             raise UserError(f"{_option(name)} {wishes[name]} is no {noun}; give 0 for none, or such as 3.")
     kept: dict[str, Any] = PRESETS[preset] | {"heard": True}
@@ -77,7 +78,7 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         return config
     if begun.heard != config.heard:
         raise UserError(f"{run} has begun {'with' if begun.heard else 'without'} --heard; leave it so")
-    for name in ("short_conv", "recall"):
+    for name in ("short_conv", "recall", "pointer"):
         if getattr(begun, name) != getattr(config, name):
             raise UserError(f"{run} has begun with {_option(name)} {getattr(begun, name)}; leave it so")
     raise UserError(f"{run} has begun with another preset or tokenizer; give those, or another --run")

@@ -18,6 +18,7 @@ class LMTraining:
         weight_decay: of matrices.
         padding: weight of text targets that are padding.
         copying: weight of text targets that are pieces of the role's own, such as its names and prices.
+        pointing: weight of finding those pieces in the role, where the model has a pointer.
         semantic: weight of codebook 0.
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
         hearing: weight of the user's words, where the model has a stream for them.
@@ -44,6 +45,7 @@ class LMTraining:
     weight_decay: float = 0.05
     padding: float = 0.3
     copying: float = 1.0
+    pointing: float = 0.3
     semantic: float = 1.0
     acoustic: float = 0.15
     hearing: float = 0.5

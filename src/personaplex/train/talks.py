@@ -115,19 +115,22 @@ class TalkPack:
         tokenizer: the model's tokenizer.
         layout: the model's layout, with a stream of the user's words.
         length: frames of an example.
+        spoken_roles: write the figures of roles in words.
 
     Raises:
         UserError: when the model has no stream for the user's words, there are no talks, or a role fills an example.
     """
 
-    def __init__(self, talks: Sequence[Talk], tokenizer: Tokenizer, layout: Layout, length: int):
+    def __init__(
+        self, talks: Sequence[Talk], tokenizer: Tokenizer, layout: Layout, length: int, spoken_roles: bool = False
+    ):
         if not layout.heard:
             raise UserError("Examples without sound need a model with a stream of the user's words (--heard).")
         if not talks:
             raise UserError("There are no words to make examples without sound of.")
         self.talks, self.tokenizer, self.layout, self.length = talks, tokenizer, layout, length
         nothing = torch.full((layout.codebooks,), ZERO)
-        roles = [tokenizer.encode(wrap_role(talk.role)) for talk in talks]
+        roles = [tokenizer.encode(wrap_role(talk.role, spoken_roles)) for talk in talks]
         self._telling = [torch.from_numpy(pieces) for pieces in telling(roles)]
         self._prompts = [prompt_frames(nothing[:, None], role, layout, nothing, nothing) for role in roles]
         longest = max(prompt.shape[1] for prompt in self._prompts)
@@ -138,14 +141,14 @@ class TalkPack:
         """Draw examples.
 
         Returns:
-            Frames int64 `[count, S, length]`, and bool `[count, length]` twice: where the agent's text is learnt, and
-            where it is a piece that the role tells (see `telling`).
+            Frames int64 `[count, S, length]`, bool `[count, length]` twice: where the agent's text is learnt, and
+            where it is a piece that the role tells (see `telling`); and frames of the prompts, int64 `[count]`.
         """
         parts = zip(*(self._example(random) for _ in range(count)), strict=True)
         return tuple(torch.stack(part) for part in parts)
 
     def _example(self, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
-        """Frames int64 `[S, T]`, and bool `[T]`: from the prompt's end to that of the talk; there, what is copied."""
+        """As `examples`, of one talk."""
         layout = self.layout
         index = int(random.integers(len(self.talks)))
         talk, prompt = self.talks[index], self._prompts[index]
@@ -165,4 +168,4 @@ class TalkPack:
             frames[stream, first:] = align_words(said[who], self.tokenizer, room, layout)
         learnt = torch.zeros(self.length, dtype=torch.bool)
         learnt[first : first + min(frame + 1, room)] = True
-        return frames, learnt, learnt & torch.isin(frames[layout.text], self._telling[index])
+        return frames, learnt, learnt & torch.isin(frames[layout.text], self._telling[index]), torch.tensor(first)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from personaplex.synth.words import HOLD_OUT_ONE_IN, held_out, number, pick
+from personaplex.spelling import number
+from personaplex.synth.words import HOLD_OUT_ONE_IN, held_out, pick
 
 _PARTS_OF_DAY = {"morning": (7, 11), "afternoon": (1, 5), "evening": (5, 10)}
 _SINGULAR_S = ("canvas", "gas")

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from personaplex.spelling import number
 from personaplex.synth.businesses import Business
 from personaplex.synth.facts.figures import draw_number, money, plural
 from personaplex.synth.scripts import Topic, sentence
-from personaplex.synth.words import number, pick, price
+from personaplex.synth.words import pick, price
 
 
 def price_topic(rng: np.random.Generator, split: str, business: Business, item: str, low: int, high: int) -> Topic:

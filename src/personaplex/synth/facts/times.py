@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from personaplex.spelling import number
 from personaplex.synth.facts.figures import draw_number, plural, time_of_day
 from personaplex.synth.scripts import Topic, sentence
-from personaplex.synth.words import DAYS, number, pick, street
+from personaplex.synth.words import DAYS, pick, street
 
 
 def hours_topic(rng: np.random.Generator, split: str, item: str, trade: str) -> Topic:
