@@ -33,10 +33,12 @@ declare -A change=(
     [padding-1.0]="--padding 1.0"
     [no-foresight]="--foresight 0"
     [no-short-convolutions]="--short-conv 0"
+    [no-pointer]="--pointer 0"
+    [no-recall]="--recall 0"
     [no-writing]="--text-only 0"
     [loud-sound]="--semantic 1 --acoustic 0.15 --hearing 0.5"
 )
-ROWS=${ROWS:-all data-50 data-25 padding-0.3 padding-1.0 no-foresight no-short-convolutions no-writing loud-sound}
+ROWS=${ROWS:-all data-50 data-25 padding-0.3 padding-1.0 no-foresight no-short-convolutions no-pointer no-recall no-writing loud-sound}
 for row in $ROWS; do
     [ "${change[$row]+known}" ] || { echo "There is no row $row; there are: ${!change[*]}." >&2; exit 1; }
 done
@@ -53,7 +55,8 @@ for row in $ROWS; do
     [ "$row" = no-writing ] || given+=(--scripts "$scripts")  # which none would read
     read -ra changed <<< "${change[$row]}"
     train lm --codes "$codes" --tokenizer "$words" --run "$OUT/$row" --preset "$PRESET" --steps "$STEPS" --seed "$SEED" \
-        --rate 8e-4 --hold 0.75 --padding 0.6 --semantic 0.5 --acoustic 0.05 --hearing 1.5 --foresight 0.5 --lead 2 --reading 0.15 "${given[@]}" "${changed[@]}" "${budget[@]}"
+        --rate 8e-4 --hold 0.75 --padding 0.6 --semantic 0.5 --acoustic 0.05 --hearing 1.5 --foresight 0.5 --lead 2 --reading 0.15 --copying 2 --spoken-roles \
+        "${given[@]}" "${changed[@]}" "${budget[@]}"
     train done --run "$OUT/$row" --steps "$STEPS" || exit 0
     [ -f "$OUT/$row.json" ] || train measure --run "$OUT/$row" --codes "$OUT/codes" --tokenizer "$words" \
         --scripts "$OUT/scripts/scripts.jsonl" --device "$DEVICE" --json "$OUT/$row.json"

@@ -28,9 +28,8 @@ def test_example_begins_with_the_prompt_that_serving_builds(codes, pack, tokeniz
     layout, frames = model.layout, pack.batch(0, 0, 1).frames[0]
     index = json.loads((codes / "index.json").read_text())
     voice = np.fromfile(codes / "voices.i16", dtype=np.int16).reshape(-1, 8).T
-    speaker = SimpleNamespace(
-        lm=model, tokenizer=tokenizer, silence=torch.tensor(index["silence"]), sine=torch.tensor(index["sine"])
-    )
+    steady = {name: torch.tensor(index[name]) for name in ("silence", "sine")}
+    speaker = SimpleNamespace(lm=model, tokenizer=tokenizer, spoken_roles=pack.drawing.spoken_roles, **steady)
     first = frames[layout.agent, 0].numpy()
     starts = [s for s in range(1, voice.shape[1]) if np.array_equal(voice[:, s], first)]
     prompts = []

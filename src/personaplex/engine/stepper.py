@@ -96,8 +96,9 @@ class Prefix:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the keys and values."""
-        return sum(tensor.nbytes for node in self.state.nodes() for tensor in node.own_tensors())
+        """Bytes of the keys and values, and of what can be copied."""
+        kept = [tensor for node in self.state.nodes() for tensor in node.own_tensors()]
+        return sum(tensor.nbytes for tensor in (*kept, *(self.memory or ())))
 
 
 @torch.inference_mode()

@@ -104,6 +104,12 @@ def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
         UserError: when the other run's model is of another shape.
     """
     own = model.state_dict()
+    if model.recall_gains is not None and "recall_gains" in weights:
+        # Those of the user's words come last, where there is a stream of them.
+        gains, kept = torch.zeros_like(model.recall_gains.data), weights["recall_gains"][: len(model.recall_gains)]
+        if len(weights["recall_gains"]) in (model.config.recall, 2 * model.config.recall):
+            gains[: len(kept)] = kept
+            weights = weights | {"recall_gains": gains}
     added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shared = own.keys() & weights.keys()
     optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains", "pointer")

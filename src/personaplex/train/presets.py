@@ -28,6 +28,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depformer_num_layers": 2,
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
         "short_conv": 3,
+        "recall": 3,
+        "pointer": 64,
     },
     # For trying the pipeline out in a minute.
     "tiny": {
@@ -45,6 +47,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depformer_num_layers": 1,
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
         "short_conv": 3,
+        "recall": 3,
+        "pointer": 32,
     },
 }
 
