@@ -117,7 +117,7 @@ export async function loadModel(): Promise<{ model: Model; v1: boolean }> {
   }
   const old = (await (await ask("api/model")).json()) as V1Model & { name: string } & Record<string, number>;
   checkGrid(old.sample_rate, old.frame_samples);
-  const { audio_temperature, audio_topk, text_temperature, text_topk } = old as Record<string, number>;
+  const { audio_temperature, audio_topk, text_temperature, word_temperature, text_topk } = old as Record<string, number>;
   return {
     v1: false,
     model: {
@@ -125,7 +125,7 @@ export async function loadModel(): Promise<{ model: Model; v1: boolean }> {
       voices: old.voices,
       defaultVoice: old.default_voice,
       defaultRole: old.default_role,
-      sampling: { audio_temperature, audio_topk, text_temperature, text_topk } as Record<string, number>,
+      sampling: { audio_temperature, audio_topk, text_temperature, word_temperature, text_topk } as Record<string, number>,
       hears: false,
       maxRoleTokens: null,
       opus: false,

@@ -9,6 +9,7 @@ export interface Settings {
   audio_temperature: string; // empty: the server's
   audio_topk: string;
   text_temperature: string;
+  word_temperature: string;
   text_topk: string;
   microphone: string; // device id, empty for the system's choice
   speaker: string;
@@ -26,6 +27,7 @@ const PLAIN: Settings = {
   audio_temperature: "",
   audio_topk: "",
   text_temperature: "",
+  word_temperature: "",
   text_topk: "",
   microphone: "",
   speaker: "",
@@ -36,7 +38,7 @@ const PLAIN: Settings = {
   key: "",
 };
 
-export const SAMPLING = ["audio_temperature", "audio_topk", "text_temperature", "text_topk"] as const;
+export const SAMPLING = ["audio_temperature", "audio_topk", "text_temperature", "word_temperature", "text_topk"] as const;
 
 const PLACE = "personaplex";
 

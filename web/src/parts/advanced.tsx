@@ -4,12 +4,13 @@ import { page } from "../page";
 import { type Settings, settings } from "../settings";
 import { useStore } from "../store";
 
-type Field = "seed" | "audio_temperature" | "audio_topk" | "text_temperature" | "text_topk";
+type Field = "seed" | "audio_temperature" | "audio_topk" | "text_temperature" | "word_temperature" | "text_topk";
 
 const FIELDS: [Field, string, number, number, number][] = [
   ["audio_temperature", "Speech temperature", 0.05, 2, 0.05],
   ["audio_topk", "Speech top-k", 0, 4096, 1],
   ["text_temperature", "Text temperature", 0.05, 2, 0.05],
+  ["word_temperature", "Word temperature", 0, 2, 0.05],
   ["text_topk", "Text top-k", 0, 65536, 1],
 ];
 
@@ -52,7 +53,8 @@ export function Advanced() {
         </label>
       </div>
       <p className="help">
-        Higher temperatures surprise more; top-k 0 considers everything. The same seed, persona and sound give the same
+        Higher temperatures surprise more. The text one tells how readily it begins to speak where words have one of their
+        own (0: one for both); top-k 0 considers everything. The same seed, persona and sound give the same
         answer.
       </p>
     </details>
