@@ -53,7 +53,7 @@ lm+=(--semantic 0.5 --acoustic 0.05 --foresight 0.5)
 "${lm[@]}" --run "$WORK/listen" --start-from "$WORK/speak" --steps "$LISTEN_STEPS" --seed 1 --hearing 1.5
 train done --run "$WORK/listen" --steps "$LISTEN_STEPS" || exit 0
 "${lm[@]}" --run "$WORK/lm" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
-    --padding 0.8 --hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.25 --corrupt 0.12
+    --padding 0.9 --hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.25 --corrupt 0.12
 train done --run "$WORK/lm" --steps "$LM_STEPS" || exit 0
 
 # 6. What it has learnt, on dialogues of names, facts and voices that it has not met. (5 minutes)
@@ -65,7 +65,7 @@ fi
 
 # 7. The model directory: the language model's matrices in 8 bits, the codec's in 16, tokenizer, eighteen voices.
 train export --codec "$WORK/codec" --lm "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT" \
-    --temp-text 1
+    --temp-text 1.1 --temp-word 0.4 --temp-audio 0.6
 echo "The model is in $OUT: personaplex serve --model $OUT"
 
 # Ablations: what each of these choices is worth is a table that recipes/ablations.sh makes of the same codes and scripts.
