@@ -38,6 +38,7 @@ def model():
     return SimpleNamespace(
         lm=lm,
         tokenizer=SimpleNamespace(encode=lambda text: list(ROLE)),
+        spoken_roles=False,
         silence=torch.tensor([948, 243, 1178, 546, 1736, 1030, 1978, 2008]),
         sine=torch.tensor([430, 1268, 381, 1611, 1095, 1495, 56, 472]),
     )
