@@ -98,7 +98,8 @@ class LMTrainer:
 def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
     """Give a new model another run's weights; the parts that are ours alone may be in one of them only.
 
-    What is new begins at zero where it is read, so that text and sound are predicted as before.
+    What is new begins at zero where it is read, so that text and sound are predicted as before; a new pointer is hardly
+    trusted.
 
     Raises:
         UserError: when the other run's model is of another shape.
