@@ -1,4 +1,8 @@
-"""Figures as they are spoken: `$125` is `one hundred twenty five dollars`. English; knows no networks and no sound."""
+"""Figures as they are spoken: `$125` is `one hundred twenty five dollars`. English; knows no networks and no sound.
+
+Spelt here and not by a library, since training reads roles on machines that have torch and little else, and since the
+dialogues' grammar says its numbers by the same rule: without "and", without hyphens.
+"""
 
 from __future__ import annotations
 

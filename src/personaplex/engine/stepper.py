@@ -114,7 +114,8 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
     length = embedded.shape[1]
     state = lm.init_state(1, capacity=length)
     hidden = lm.temporal(embedded, state)
-    memory = lm.role_memory(hidden[:, length - fed :], columns[None, :, :fed], torch.ones_like(columns[:1, :fed]) > 0)
+    everywhere = torch.ones(1, fed, dtype=torch.bool, device=columns.device)
+    memory = lm.role_memory(hidden[:, length - fed :], columns[None, :, :fed], everywhere)
     if memory is not None:
         there = (memory.pieces != ZERO)[0]
         memory = RoleMemory(memory.keys[:, there], memory.pieces[:, there])

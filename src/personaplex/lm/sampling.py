@@ -65,12 +65,13 @@ class Chooser:
         self._pads = list(pads)
         self._word: torch.Tensor | None = None
         if any(row.temp_word and not row.greedy for row in rows):
+            assert self._pads, "to tell words from padding, the padding must be known"
             self._word = torch.tensor([row.temp_word or row.temp_text for row in rows], device=device)[:, None]
             self._has_word = torch.tensor([row.temp_word > 0 for row in rows], device=device)[:, None]
 
     def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
-        if self._word is not None and self._pads:
+        if self._word is not None:
             apart = words_apart(logits, self._text.temperature, self._word, self._pads)
             logits = torch.where(self._has_word & ~self._greedy[:, None], apart, logits.float())
         return self._choose(logits, self._text, luck)
