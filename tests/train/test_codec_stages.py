@@ -10,13 +10,13 @@ import pytest
 import soundfile
 import torch
 
-from personaplex.codec.nano import NanoCodec
+from personaplex.codec.nano import NanoCodec, NanoCodecConfig
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.speech.flite import Flite
 from personaplex.speech.tts import Speaker
 from personaplex.train.__main__ import main
-from personaplex.train.codec import Adversary, CodecTrainer, CodecTraining, train_codec
+from personaplex.train.codec import Adversary, CodecTrainer, CodecTraining, begin_codec_with, grown, train_codec
 from personaplex.train.discriminator import Discriminator
 from personaplex.train.listen import copied, listen, table
 from personaplex.train.run import load_checkpoint
@@ -112,8 +112,34 @@ def test_the_second_stage_takes_the_sizes_of_the_run_it_starts_from(tmp_path, so
     one, two = json.loads((tmp_path / "one/config.json").read_text()), load_checkpoint(tmp_path / "two")["codec"]
     assert json.loads((tmp_path / "two/config.json").read_text()) == one and one["dim"] == CONFIG.dim
     assert torch.equal(two["encoder.inp.weight"], load_checkpoint(tmp_path / "one")["codec"]["encoder.inp.weight"])
-    with pytest.raises(UserError, match="keeps the sizes"):
+    with pytest.raises(UserError, match="keeps the widths"):
         main([*again, "--run", str(tmp_path / "three"), "--dim", "8"])
+
+
+def test_a_codec_goes_on_from_another_deeper_and_with_its_codebooks(tmp_path, sound, codec):
+    deeper = replace(CONFIG, encoder_layers=CONFIG.encoder_layers + 1, latent_layers=CONFIG.latent_layers + 1)
+    assert grown(replace(NanoCodecConfig(), encoder_layers=9), CONFIG) == replace(CONFIG, encoder_layers=9)
+    assert grown(NanoCodecConfig(), replace(CONFIG, encoder_layers=9)) == replace(CONFIG, encoder_layers=9)
+    assert grown(CONFIG, NanoCodecConfig()) is None
+    grew = NanoCodec(deeper)
+    begin_codec_with(grew, codec.state_dict())
+    pcm = torch.randn(1, 1, 8 * 1920, generator=torch.Generator().manual_seed(0)) * 0.1
+    assert torch.equal(grew.encode(pcm), codec.encode(pcm))
+    still = replace(FIRST, steps=1, rate=0.0, whole=1.0)
+    train_codec(sound, tmp_path, deeper, still, start_from=codec.state_dict())
+    learnt = load_checkpoint(tmp_path)["codec"]
+    book = "quantizer.rvq_first.codebooks.0.entries"
+    assert (learnt[book] - codec.state_dict()[book]).abs().mean() < 0.5 * codec.state_dict()[book].abs().mean()
+
+
+def test_phones_are_read_from_all_codebooks_where_wished(sound, codec):
+    trainer = CodecTrainer(copy.deepcopy(codec), SoundPack(sound), replace(FIRST, whole=1.0))
+    terms = trainer.step(0)
+    assert terms["loss"] == pytest.approx(
+        terms["mel"] + 0.5 * terms["magnitude"] + 0.25 * terms["commitment"]
+        + FIRST.phone * (terms["phone"] + terms["whole_phone"]), rel=1e-3,
+    )  # fmt: skip
+    assert trainer.whole.linear.weight.grad.abs().sum() > 0
 
 
 @pytest.fixture(scope="module", params=["WavLM", "Hubert"])

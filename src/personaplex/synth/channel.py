@@ -14,6 +14,8 @@ from personaplex.frames import SAMPLE_RATE
 
 SPEECH_DB = (-40.0, -14.0)  # dBFS, root mean square of the user's speech
 SNR_DB = (8.0, 55.0)  # of speech over noise; the noisy end is rare
+SILENT, QUIET = 0.13, 0.13  # shares of users with digital silence when they pause, and with only a faint floor:
+FLOOR_DB = (-90.0, -65.0)  # dBFS. Files and noise suppressors sound so, and a model that never met it mishears them
 ECHO_DB = (-50.0, -20.0)  # of the agent in the user's microphone, relative to the agent; the loud end is rare
 OTHERS_DB = (10.0, 26.0)  # by which people in the background are below the user
 _PHONE_RATE = 8000
@@ -69,10 +71,12 @@ def user_microphone(
     if rng.random() < 0.3:
         echo, echo_db = _echo(agent, rng)
         out = out + echo
-    if rng.random() > 0.06:  # else digital silence, as from a muted line
+    if (roll := rng.random()) > SILENT:
         snr = SNR_DB[0] + (SNR_DB[1] - SNR_DB[0]) * float(rng.beta(2.2, 1.6))
+        if roll < SILENT + QUIET:
+            snr = level - float(rng.uniform(*FLOOR_DB))
         sound, noise = _noise(len(out), rng)
-        out = out + sound * _factor(max(level - snr, -78.0))
+        out = out + sound * _factor(level - snr)
     out, line = _line(out, rng)
     conditions = Conditions(level, snr, noise, echo_db, room, others is not None, line)
     return np.clip(out, -1, 1).astype(np.float32), conditions

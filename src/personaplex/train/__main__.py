@@ -187,16 +187,20 @@ def _codec(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from personaplex.codec.nano import NanoCodecConfig
-    from personaplex.train.codec import CodecTraining, train_codec
+    from personaplex.train.codec import CodecTraining, grown, train_codec
     from personaplex.train.export import codec_config
     from personaplex.train.run import load_checkpoint
 
     config, start = read_options(arguments, NanoCodecConfig), None
     if arguments.start_from is not None:
         start, begun = load_checkpoint(arguments.start_from)["codec"], codec_config(arguments.start_from)
-        if config not in (begun, NanoCodecConfig()):
-            raise UserError(f"A codec keeps the sizes that {arguments.start_from} began with; leave their options out.")
-        config = begun
+        deeper = grown(config, begun)
+        if deeper is None:
+            raise UserError(
+                f"A codec keeps the widths that {arguments.start_from} began with, and no fewer layers; leave those "
+                "options out."
+            )
+        config = deeper
     arguments.run.mkdir(parents=True, exist_ok=True)
     (arguments.run / "config.json").write_text(json.dumps(asdict(config)))
     settings = read_options(arguments, CodecTraining)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from personaplex.train.semantic import semantic_reader
 from personaplex.train.sound import PHONES, SoundPack
 from personaplex.train.spectral import SpectralLoss
 from personaplex.train.vq import CodebookTrainer
+
+_DEPTHS = ("encoder_layers", "latent_layers", "decoder_layers")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class CodecTraining:
         commitment: weight of the commitment loss.
         phone: weight of the phone loss.
         distillation: weight of the distance to another teacher's features.
+        whole: weight of either loss once more, read from all codebooks together: what codebook 0 has no room for is to
+            be in the others, where a language model that listens can find it.
         adversarial: weight of the adversarial loss, its gradient brought to the size of the spectral losses'; 0 without
             a discriminator.
         feature_matching: weight of the feature-matching loss, likewise.
@@ -51,6 +55,7 @@ class CodecTraining:
     commitment: float = 0.25
     phone: float = 0.15
     distillation: float = 1.0
+    whole: float = 0.0
     adversarial: float = 0.0
     feature_matching: float = 0.0
     discriminator_rate: float = 3e-4
@@ -72,9 +77,11 @@ class CodecTrainer:
     def __init__(self, codec: NanoCodec, pack: SoundPack, settings: CodecTraining, device: str = "cpu"):
         self.codec, self.pack, self.settings, self.device = codec.to(device), pack, settings, device
         self.reader = semantic_reader(codec.config.dim, pack).to(device)
+        self.whole = semantic_reader(codec.config.dim, pack).to(device) if settings.whole else None
         self.books = CodebookTrainer(codec.quantizer, settings.seed)
         self.spectral = SpectralLoss().to(device)
-        trained = codec.decoder if settings.freeze_encoder else nn.ModuleList([codec, self.reader])
+        readers = [self.reader] if self.whole is None else [self.reader, self.whole]
+        trained = codec.decoder if settings.freeze_encoder else nn.ModuleList([codec, *readers])
         self.parameters = list(trained.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, betas=(0.8, 0.99), weight_decay=0.0)
         self.adversary: Adversary | None = None
@@ -87,6 +94,7 @@ class CodecTrainer:
             "kind": self._kind(),
             "codec": self.codec.state_dict(),
             "reader": self.reader.state_dict(),
+            "whole": None if self.whole is None else self.whole.state_dict(),
             "books": self.books.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "adversary": None if self.adversary is None else self.adversary.state(),
@@ -98,6 +106,7 @@ class CodecTrainer:
             "discriminator": self.adversary is not None,
             "freeze-encoder": self.settings.freeze_encoder,
             "teacher": self.pack.teacher,
+            "whole": self.whole is not None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -114,6 +123,8 @@ class CodecTrainer:
                 )
         self.codec.load_state_dict(state["codec"])
         self.reader.load_state_dict(state["reader"])
+        if self.whole is not None:
+            self.whole.load_state_dict(state["whole"])
         self.books.load_state_dict(state["books"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.adversary is not None:
@@ -129,11 +140,11 @@ class CodecTrainer:
             if settings.freeze_encoder:
                 return codec.decoder(latents), {}
             quantized = self.books(codec.encoder(pcm).transpose(1, 2))
-            terms = self.reader(quantized.first, labels)
-            return codec.decoder((quantized.first + quantized.rest).transpose(1, 2)), {
-                "commitment": quantized.commitment,
-                **terms,
-            }
+            terms = {"commitment": quantized.commitment, **self.reader(quantized.first, labels)}
+            latents = quantized.first + quantized.rest
+            if self.whole is not None:
+                terms |= {f"whole_{name}": term for name, term in self.whole(latents, labels).items()}
+            return codec.decoder(latents.transpose(1, 2)), terms
 
     def step(self, step: int) -> dict[str, float]:
         """Take one step; returns its loss terms."""
@@ -148,7 +159,8 @@ class CodecTrainer:
         mel, magnitude = self.spectral(late, original)
         spectral = mel + settings.magnitude * magnitude
         loss = spectral + settings.commitment * terms.get("commitment", 0.0)
-        loss = loss + settings.phone * terms.get("phone", 0.0) + settings.distillation * terms.get("distillation", 0.0)
+        for name, weight in (("phone", settings.phone), ("distillation", settings.distillation)):
+            loss = loss + weight * terms.get(name, 0.0) + settings.whole * weight * terms.get(f"whole_{name}", 0.0)
         self.optimizer.zero_grad(set_to_none=True)
         terms = {"loss": loss, "mel": mel, "magnitude": magnitude, **terms}
         if adversary is None:
@@ -222,6 +234,27 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
+def grown(config: NanoCodecConfig, begun: NanoCodecConfig) -> NanoCodecConfig | None:
+    """The sizes of a codec that goes on from `begun` when `config` is asked for: deeper if wished, else the same.
+
+    What `config` leaves at its default is as it was begun. Returns None where it asks for another width, or for less.
+    """
+    had, default = asdict(begun), asdict(NanoCodecConfig())
+    asked = {name: size for name, size in asdict(config).items() if size not in (had[name], default[name])}
+    if any(name not in _DEPTHS or size < had[name] for name, size in asked.items()):
+        return None
+    return replace(begun, **asked)
+
+
+def begin_codec_with(codec: NanoCodec, weights: dict[str, torch.Tensor]) -> None:
+    """Give a new codec another's weights; blocks that it has more of begin as nothing: they add zero to what passes."""
+    own = codec.state_dict()
+    for name in own.keys() - weights.keys():
+        if name.endswith(".scale"):
+            own[name].zero_()
+    codec.load_state_dict(own | weights)
+
+
 def train_codec(
     pack_folder: Path,
     run_folder: Path,
@@ -252,8 +285,10 @@ def train_codec(
     torch.manual_seed(settings.seed)
     codec = NanoCodec(config)
     if start_from is not None:
-        codec.load_state_dict(start_from)
+        begin_codec_with(codec, start_from)
     trainer = CodecTrainer(codec, SoundPack(pack_folder, teacher), settings, device)
+    if start_from is not None:
+        trainer.books.go_on()
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "codec")
     for step in run:
         run.log(trainer.step(step))

@@ -69,6 +69,13 @@ class CodebookTrainer:
         self.started = bool(state["started"])
         self._random.set_state(state["random"])
 
+    def go_on(self) -> None:
+        """Begin with the entries that the codebooks have, instead of new ones."""
+        for book, counts, sums in zip(self.books, self.counts, self.sums, strict=True):
+            counts.fill_(_FRESH)
+            sums.copy_(book.entries * _FRESH)
+        self.started = True
+
     def __call__(self, latents: torch.Tensor) -> Quantized:
         """Quantize `[B, dim, T]`, passing gradients straight through, and move the codebooks."""
         quantizer = self.quantizer
