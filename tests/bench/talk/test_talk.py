@@ -1,5 +1,6 @@
 """Whole conversations scored: a short one and a part of a long one, by controls and by the synthesiser itself."""
 
+import copy
 import json
 import shutil
 from dataclasses import replace
@@ -25,7 +26,13 @@ from personaplex.frames import SAMPLE_RATE
 from personaplex.synth.corpus import Plan, write_dialogue
 from personaplex.synth.files import MANIFEST, begin, entry
 
-NO_WORDS = {"heard_wer", "own_wer", "beyond_tts", "relative_accuracy"}  # figures that need a text stream
+NO_WORDS = {
+    "heard_wer",
+    "own_wer",
+    "beyond_tts",
+    "relative_accuracy",
+    "facts_written",
+}  # figures that need a text stream
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +114,28 @@ def test_the_synthesiser_in_its_own_place_is_as_good_as_itself(few, ear, tmp_pat
     assert figures["long"]["silent_turns"] == 1 and figures["long"]["facts"] == figures["long"]["tts_facts"] == 1
 
 
+def test_a_fact_is_told_from_its_turn_s_end_to_the_next_one_s_and_word_for_word(few, ear, tmp_path):
+    case, out = talk.read_cases(few)[0], tmp_path / "out"
+    facts = copy.deepcopy(case.truth["turns"])
+    ends = [turn["end"] for turn in facts] + [float("inf")]
+    said = [[" ".join(word[0] for word in case.truth["agent_words"] if end <= word[1] < after)] for end, after in
+            zip(ends, ends[1:], strict=False)]  # fmt: skip
+    for turn, words in zip(facts, said, strict=True):
+        turn["facts"] = words
+    facts[0]["facts"] = [*facts[0]["facts"], "word by word", facts[0]["facts"][0][1:]]
+    asked = replace(case, truth=case.truth | {"turns": facts})
+    for _ in Written().answer([asked], lambda case: out):
+        pass
+    own = json.loads((out / "own.json").read_text())
+    own["pieces"] = [{"text": text, "start": a, "end": b} for text, a, b in case.truth["agent_words"]]
+    (out / "own.json").write_text(json.dumps(own))
+    row = talk.score([asked], lambda case: out, ear, make_judge("rules")).scores["dialogue"]
+    assert row["facts_written"] == pytest.approx(len(facts) / (len(facts) + 2))
+    assert 0 <= row["facts_said"] == row["tts_facts_said"] <= row["facts_written"]
+    row = talk.score([case], lambda case: out, OwnText(), make_judge("rules")).scores["dialogue"]
+    assert row["facts_written"] is None and row["facts_said"] is None
+
+
 def test_an_empty_stream_of_heard_words_misses_all_and_an_own_ear_hears_nothing(few, tmp_path):
     row = scored(few, OwnText(), Written(heard=lambda said: ""), tmp_path).scores["long"]
     assert row["heard_wer"] == 1 and row["own_wer"] is None and row["tts_wer"] is None
@@ -121,6 +150,9 @@ def test_a_corpus_becomes_cases_and_asides_are_no_turns(tmp_path):
     user = [turn for turn in told["turns"] if turn["who"] == "user"]
     for at, turn in enumerate(user):  # whatever was drawn
         turn["kind"] = {0: "aside", len(user) - 1: "backchannel"}.get(at, "question")
+    agent = [turn for turn in told["turns"] if turn["who"] == "agent" and turn["start"] > user[1]["end"]]
+    for turn in told["turns"]:
+        turn["fact"] = "two dollars|may" if turn is agent[0] else ""
     marks.write_text(json.dumps(told))
     talk.from_corpus(plan.folder, tmp_path / "data")
     [case] = talk.read_cases(tmp_path / "data")
@@ -129,6 +161,7 @@ def test_a_corpus_becomes_cases_and_asides_are_no_turns(tmp_path):
     assert np.abs(read_audio(case.source.with_name("tts.wav")) - sound[:, 0]).max() < 1e-4
     assert case.truth["asides"] == [[user[0]["start"], user[0]["end"]]]
     assert [turn["start"] for turn in case.truth["turns"]] == [turn["start"] for turn in user[1:-1]]
+    assert [turn.get("facts") for turn in case.truth["turns"]].count(["two dollars", "may"]) == 1
     assert (case.role, case.voice) == (told["role"], told["voice"])
 
 

@@ -1,6 +1,7 @@
 """Talks as folders: `{task}/{N}/input.wav`, `tts.wav` and `talk.json`; and where they come from.
 
-`talk.json`: `role`, `voice`, `turns` (`start`, `end`, `text` and, where its answer is judged, `question`), `asides`
+`talk.json`: `role`, `voice`, `turns` (`start`, `end`, `text`, where its answer is judged `question`, and where the role
+tells what it has to hold `facts`, a list of phrases), `asides`
 (`[start, end]`, what the user says to somebody else), `user_words` and `agent_words` (`[text, start, end]`). `tts.wav`
 is what the synthesiser says in the agent's place. Times are seconds. Knows nothing of scores.
 """
@@ -63,7 +64,16 @@ def from_corpus(corpus: Path, folder: Path, count: int | None = None) -> list[Pa
 def _talk(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a dialogue of a corpus; backchannels are no turns."""
     try:
-        user = [turn for turn in told["turns"] if turn["who"] == "user" and turn["kind"] != "backchannel"]
+        user: list[Mapping[str, Any]] = []
+        turns: list[dict[str, Any]] = []
+        for turn in told["turns"]:
+            if turn["who"] != "user":
+                if turns and turn["fact"]:
+                    turns[-1].setdefault("facts", []).extend(turn["fact"].split("|"))
+            elif turn["kind"] != "backchannel":
+                user.append(turn)
+                if turn["kind"] != "aside":
+                    turns.append({name: turn[name] for name in ("start", "end", "text")})
         words = {
             who: [[text, *span] for text, span, speaker in told["alignments"] if speaker == who]
             for who in (USER, AGENT)
@@ -73,9 +83,7 @@ def _talk(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
             "voice": told["voice"],
             "speaker": told["user_voice"],
             "origin": told["seed"],
-            "turns": [
-                {name: turn[name] for name in ("start", "end", "text")} for turn in user if turn["kind"] != "aside"
-            ],
+            "turns": turns,
             "asides": [[turn["start"], turn["end"]] for turn in user if turn["kind"] == "aside"],
             "user_words": words[USER],
             "agent_words": words[AGENT],

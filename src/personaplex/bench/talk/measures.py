@@ -57,6 +57,11 @@ def held(turns: Sequence[Span], speech: Sequence[Span]) -> list[Held]:
     return out
 
 
+def tells(said: str, phrase: str) -> bool:
+    """Whether a phrase's words stand in what is said, one after another."""
+    return f" {' '.join(words_of(phrase))} " in f" {' '.join(words_of(said))} "
+
+
 def word_errors(reference: str, heard: str) -> tuple[int, int]:
     """Substitutions, deletions and insertions, and the words of the reference; (0, 0) without any."""
     import jiwer

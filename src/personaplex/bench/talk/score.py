@@ -15,18 +15,19 @@ import numpy as np
 
 from personaplex.audio import read_audio
 from personaplex.bench.duplex.listening import answer_error, side_transcript
-from personaplex.bench.ears import Ear, Heard, OwnText, transcript, words_in
+from personaplex.bench.ears import Ear, Heard, OwnText, own_words, transcript, words_in
 from personaplex.bench.records import OUTPUT_WAV, TOKENS_JSON, Case, Event, Figure, Result, Sample, Span
 from personaplex.bench.service.score import first_reply
 from personaplex.bench.statistics import figure, pooled, share
 from personaplex.bench.talk.folders import BENCHMARK, LONG, TASKS, TTS_WAV
-from personaplex.bench.talk.measures import Held, held, overlap, word_errors
+from personaplex.bench.talk.measures import EARLY, Held, held, overlap, tells, word_errors
 from personaplex.bench.verdicts import Judge
 from personaplex.errors import UserError
 from personaplex.speech.vad import speech_segments, vad_name
 
 LAST = 3  # judged questions of a talk that are its end
 Errors = tuple[int, int]  # wrong words, words of the reference
+Facts = tuple[float, float]  # facts found, facts to be told
 
 
 @dataclass
@@ -40,6 +41,9 @@ class _Talk:
     tts_turns: list[Held] = field(default_factory=list)
     facts: list[tuple[float, float]] = field(default_factory=list)  # right and asked, in order
     tts_facts: list[tuple[float, float]] = field(default_factory=list)
+    written: Facts | None = None
+    said: Facts | None = None
+    tts_said: Facts | None = None
     heard: Errors | None = None
     own: Errors | None = None
     tts: Errors | None = None
@@ -132,6 +136,9 @@ def _figures(talks: Sequence[_Talk], task: str, seed: int) -> dict[str, Figure]:
         "beyond_tts": pooled(both, lambda sums: share(sums[..., :2]) - share(sums[..., 2:]), better="lower", seed=seed),
         "relative_accuracy": pooled(both, lambda sums: (1 - share(sums[..., :2])) / (1 - share(sums[..., 2:])),
                                     seed=seed),
+        "facts_written": pooled([talk.written for talk in talks], share, seed=seed),
+        "facts_said": pooled([talk.said for talk in talks], share, seed=seed),
+        "tts_facts_said": pooled([talk.tts_said for talk in talks], share, seed=seed),
         "tts_silent_turns": counted(lambda turn: turn.silent, tts=True),
         "tts_answered": counted(lambda turn: turn.latency is not None, tts=True),
     }  # fmt: skip
@@ -184,16 +191,19 @@ def _listen(talk: _Talk, folder: Path, ear: Ear, judge: Judge) -> None:
     talk.words = words_in(transcript(folder, ear)) if talk.speech else []
     heard = " ".join(text for text, _, _ in talk.words)
     talk.notes["said"] = heard or "nothing"
+    if own is not None:
+        talk.written = _found(talk.case, own_words(folder))
     if not isinstance(ear, OwnText):  # which would be compared with itself
+        talk.said = _found(talk.case, talk.words)
         if own is not None:
             talk.own = word_errors(own["text"], heard)
         if spoken:
             meant = " ".join(word[0] for word in truth["agent_words"])
             there = side_transcript(tts.stem, [folder, tts.parent], ear)
+            theirs_heard = words_in(there) if there else []
             talk.tts = word_errors(meant, there["text"] if there else "")
-            talk.tts_facts = [
-                verdict[:2] for verdict in _facts(talk.case, turns, words_in(there) if there else [], judge)
-            ]
+            talk.tts_said = _found(talk.case, theirs_heard)
+            talk.tts_facts = [verdict[:2] for verdict in _facts(talk.case, turns, theirs_heard, judge)]
     _heard(talk, own)
     for right, asked, at, told in _facts(talk.case, turns, talk.words, judge):
         talk.facts.append((right, asked))
@@ -227,6 +237,17 @@ def _heard(talk: _Talk, own: dict[str, Any] | None) -> None:
         talk.notes["the user said"] = said
     else:
         talk.notes["the user said"] = "not known, so there is no word error rate"
+
+
+def _found(case: Case, words: Sequence[Heard]) -> Facts | None:
+    """How many of the facts that the turns ask for are told, from a turn's end to the next one's; None without any."""
+    found = asked = 0
+    turns = case.truth["turns"]
+    for turn, after in zip(turns, [*turns[1:], {"end": float("inf")}], strict=True):
+        told = " ".join(text for text, start, _ in words if turn["end"] - EARLY <= start < after["end"])
+        facts = turn.get("facts", ())
+        found, asked = found + sum(tells(told, fact) for fact in facts), asked + len(facts)
+    return (found, asked) if asked else None
 
 
 def _facts(
