@@ -5,11 +5,13 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from personaplex.checkpoints import load_model
 from personaplex.errors import UserError
 from personaplex.lm.sampling import Sampling
 from personaplex.train.__main__ import main
+from personaplex.train.export import read_codec
 from tests.helpers import tiny_tokenizer
 
 
@@ -43,3 +45,15 @@ def test_the_models_own_sampling_is_what_was_given(export):
     assert model.sampling == Sampling(temp_text=0.3, topk_audio=0)
     with pytest.raises(UserError, match="cannot choose its tokens so: a temperature must be above 0"):
         export("--temp-audio", "0")
+
+
+def test_the_directory_holds_the_codec_that_a_corpus_is_encoded_with_and_its_decoder_in_8_bits(export, tmp_path, codec):
+    stored = export().codec
+    for name, tensor in read_codec(tmp_path / "codec").state_dict().items():
+        assert torch.allclose(stored.state_dict()[name], tensor, rtol=1e-6, atol=0), name
+    codes = torch.randint(codec.card, (1, codec.codebooks, 20), generator=torch.Generator().manual_seed(0))
+    before, after = codec.decode(codes), stored.decode(codes)
+    assert 0 < (after - before).square().mean() < 1e-3 * before.square().mean()
+    with safe_open(tmp_path / "model/codec.safetensors", framework="pt") as file:
+        eight = {name for name in file.keys() if file.get_tensor(name).dtype == torch.int8}  # noqa: SIM118
+    assert eight and all(name.startswith("decoder.") for name in eight)

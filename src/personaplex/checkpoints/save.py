@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from personaplex.checkpoints.weights import SHARD_BYTES, write_weights
+from personaplex.checkpoints.weights import SHARD_BYTES, Storage, write_weights
 from personaplex.codec.base import Codec
 from personaplex.codec.build import codec_config
 from personaplex.errors import UserError
@@ -37,7 +37,7 @@ def save_model(
     spoken_roles: bool = False,
     sampling: Sampling | None = None,
     storage: str = "f32",
-    codec_storage: str = "f32",
+    codec_storage: Storage = "f32",
     shard_bytes: int = SHARD_BYTES,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
@@ -57,7 +57,7 @@ def save_model(
         spoken_roles: whether it reads the figures of a role in words.
         sampling: how it chooses tokens where nothing else is asked for; None for the published settings.
         storage: of the language model's matrices: "int8" with a scale a row, "bf16" or "f32".
-        codec_storage: of the codec's.
+        codec_storage: of the codec's, or what tells each tensor's from its name.
         shard_bytes: the largest weight file, unless one tensor alone is larger.
         extra: further fields under "personaplex".
 

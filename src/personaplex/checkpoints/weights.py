@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from personaplex.checkpoints.layouts import Recipes
 from personaplex.errors import UserError
 
 SHARD_BYTES = 15_000_000  # the largest shard that we write, unless one tensor alone is larger
+Storage = str | Callable[[str], str]
 _SCALE = ".scale"  # `X.scale` float [rows] goes with an int8 `X [rows, ...]`
 _DTYPES = {
     "F64": torch.float64,
@@ -199,12 +200,22 @@ def store(name: str, tensor: torch.Tensor, storage: str) -> dict[str, torch.Tens
     return {name: tensor.to(torch.bfloat16 if storage == "bf16" and matrix else torch.float32)}
 
 
+def kept(name: str, tensor: torch.Tensor, storage: str) -> torch.Tensor:
+    """What is left of a tensor once it is stored and read again, of its own type."""
+    parts = store(name, tensor, storage)
+    rows = parts[name].to(tensor.dtype)
+    if name + _SCALE not in parts:
+        return rows
+    return rows * parts[name + _SCALE].to(tensor.dtype).view(-1, *[1] * (tensor.dim() - 1))
+
+
 def write_weights(
-    directory: Path, stem: str, tensors: Mapping[str, torch.Tensor], storage: str = "f32", limit: int = SHARD_BYTES
+    directory: Path, stem: str, tensors: Mapping[str, torch.Tensor], storage: Storage = "f32", limit: int = SHARD_BYTES
 ) -> str:
     """Write `stem.safetensors`, or shards of at most `limit` bytes with an index; return the name to load them by.
 
-    Only one shard at a time is held in memory. A tensor larger than the limit gets a shard of its own.
+    Only one shard at a time is held in memory. A tensor larger than the limit gets a shard of its own. The storage may
+    be one for all, or tell each tensor's from its name.
 
     Raises:
         ValueError: for an unknown storage.
@@ -220,7 +231,7 @@ def write_weights(
         pending.clear()
 
     for name, tensor in tensors.items():
-        stored = store(name, tensor, storage)
+        stored = store(name, tensor, storage if isinstance(storage, str) else storage(name))
         size = sum(part.nbytes + 128 + len(key) for key, part in stored.items())  # and its line in the header
         if pending and used + size > limit:
             flush()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from personaplex.checkpoints.save import save_model
-from personaplex.checkpoints.weights import store
+from personaplex.checkpoints.weights import kept
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
@@ -20,8 +20,6 @@ from personaplex.lm.model import LanguageModel
 from personaplex.lm.sampling import Sampling
 from personaplex.train.encode import encode_sounds, steady_codes
 from personaplex.train.run import load_checkpoint
-
-CODEC_STORAGE = "bf16"  # 8 bits change most codes of silence (benchmarks/storage.py)
 
 
 def run_config(run: Path) -> dict[str, Any]:
@@ -37,17 +35,24 @@ def codec_config(run: Path) -> NanoCodecConfig:
     return NanoCodecConfig.from_dict(run_config(run))
 
 
+def codec_storage(name: str) -> str:
+    """How a model directory stores a tensor of the codec.
+
+    In 8 bits the encoder and the codebooks would change most codes of silence (`benchmarks/storage.py`). The decoder
+    chooses no codes: what 8 bits change of its sound is 42 dB below it.
+    """
+    return "int8" if name.startswith("decoder.") and ".conv." not in name else "bf16"
+
+
 def read_codec(run: Path) -> NanoCodec:
     """The codec of a training run, in evaluation mode, its weights rounded as a model directory stores them.
 
-    A corpus is encoded with it, so that the language model learns the very codes that it will hear: 8-bit storage, and
-    for steady sounds even 16-bit storage, would choose others.
+    A corpus is encoded with it, so that the language model learns the very codes that it will hear: for steady sounds
+    even 16-bit storage chooses others.
     """
     codec = NanoCodec(codec_config(run))
     weights = load_checkpoint(run)["codec"]
-    codec.load_state_dict(
-        {name: store(name, tensor, CODEC_STORAGE)[name].to(tensor.dtype) for name, tensor in weights.items()}
-    )
+    codec.load_state_dict({name: kept(name, tensor, codec_storage(name)) for name, tensor in weights.items()})
     return codec.eval().requires_grad_(False)
 
 
@@ -134,6 +139,6 @@ def export_model(
         heard_lag=own.get("heard_lag", 0),
         spoken_roles=own.get("spoken_roles", False),
         storage="int8" if int8 else "bf16",
-        codec_storage=CODEC_STORAGE,
+        codec_storage=codec_storage,
         sampling=sampling,
     )
