@@ -21,6 +21,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
         "WORK": str(tmp_path),
         "HOURS": "0.02",
         "CODEC_STEPS": "3",
+        "DEEPER_STEPS": "2",
         "SPEAK_STEPS": "2",
         "LISTEN_STEPS": "2",
         "LM_STEPS": "2",

@@ -212,7 +212,9 @@ def voice(data: Path | None, count: int, **options: Any) -> None:
 @click.option("--count", type=click.IntRange(1), help="Its first so many dialogues.  [default: all]")
 @click.option("--long", "long_talks", type=click.IntRange(0), help="Long talks, spoken now.  [default: 3 with --data]")
 @click.option("--recording", type=_FILE, multiple=True, help="A recorded user; NAME.txt beside it has the words.")
-@click.option("--times", type=click.IntRange(1), default=1, show_default=True, help="So often, each with its own seed.")
+@click.option(
+    "--times", type=click.IntRange(1), default=1, show_default=True, help="So often, under other seeds, moved a little."
+)
 @_with(_SYSTEMS)
 @_with(_RUN)
 def talk(
@@ -253,8 +255,9 @@ def talk(
         long_talks = _LONG_TALKS
     if long_talks:
         talks.compose(folder, long_talks, Voices(), given.seed)
-    again = range(1, times + 1)
-    cases = [talks.recording(path, given.role or "", given.voice, time) for path in recording for time in again]
+    cases = [
+        case for path in recording for case in talks.recordings(path, folder, times, given.role or "", given.voice)
+    ]
     _run(given, lambda measure: [talk_suite(folder, measure, cases)], told, GRAMMAR_EAR)
 
 

@@ -22,7 +22,7 @@ from personaplex.bench.talk.compose import TURNS, script
 from personaplex.bench.talk.folders import TALK_JSON
 from personaplex.cli import main
 from personaplex.errors import UserError
-from personaplex.frames import SAMPLE_RATE
+from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.synth.corpus import Plan, write_dialogue
 from personaplex.synth.files import MANIFEST, begin, entry
 
@@ -187,12 +187,26 @@ def test_the_box_holds_talks_and_voices_in_few_bytes(packed):
 
 def test_a_recording_is_heard_beside_its_words(packed, tmp_path):
     shutil.copyfile(packed / "dialogue/000001/input.wav", tmp_path / "me.wav")
-    assert talk.recording(tmp_path / "me.wav").truth["said"] is None
+    [case] = talk.recordings(tmp_path / "me.wav", tmp_path / "copies")
+    assert case.truth["said"] is None and not (tmp_path / "copies").exists()
     (tmp_path / "me.txt").write_text("Hello there.\n")
-    case = talk.recording(tmp_path / "me.wav", "You are kind.", "NATM0")
+    case, again, third = talk.recordings(tmp_path / "me.wav", tmp_path / "copies", 3, "You are kind.", "NATM0")
     assert case.id == "talk/recording/me" and case.truth["said"] == "Hello there." and case.truth["turns"]
-    again = talk.recording(tmp_path / "me.wav", "You are kind.", "NATM0", 2)
-    assert again.id == "talk/recording/me-2" and replace(again, name="me") == case
+    assert case.source == tmp_path / "me.wav" and (case.role, case.voice) == ("You are kind.", "NATM0")
+    assert again.id == "talk/recording/me-2" and again.truth["said"] == "Hello there."
+    assert replace(again, name="me", source=case.source, truth=case.truth) == case
+
+
+def test_copies_of_a_recording_are_moved_by_less_than_a_frame_and_never_clip(packed, tmp_path):
+    pcm = read_audio(packed / "dialogue/000001/input.wav")
+    write_wav(tmp_path / "me.wav", pcm / np.abs(pcm).max() * 0.9)
+    first, *others = (read_audio(case.source) for case in talk.recordings(tmp_path / "me.wav", tmp_path / "copies", 4))
+    places = []
+    for other in others:
+        assert len(other) == len(first) and np.abs(other).max() < 1
+        fit = np.correlate(other[: 4 * SAMPLE_RATE + FRAME_SAMPLES], first[: 4 * SAMPLE_RATE], "valid")
+        places.append(int(fit.argmax()))
+    assert all(0 < place < FRAME_SAMPLES for place in places) and len(set(places)) == 3
 
 
 def test_what_is_no_corpus_and_no_talk_is_one_sentence(tmp_path):

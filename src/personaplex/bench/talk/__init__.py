@@ -4,7 +4,7 @@ On dialogues that `personaplex synth --split test` wrote, on long talks of ours,
 """
 
 from personaplex.bench.talk.compose import compose
-from personaplex.bench.talk.folders import BENCHMARK, SENTENCES, from_corpus, read_cases, recording
+from personaplex.bench.talk.folders import BENCHMARK, SENTENCES, from_corpus, read_cases, recordings
 from personaplex.bench.talk.score import score
 
-__all__ = ["BENCHMARK", "SENTENCES", "compose", "from_corpus", "read_cases", "recording", "score"]
+__all__ = ["BENCHMARK", "SENTENCES", "compose", "from_corpus", "read_cases", "recordings", "score"]

@@ -19,7 +19,7 @@ import soundfile
 from personaplex.audio import read_audio, write_wav
 from personaplex.bench.records import Case, write_json
 from personaplex.errors import UserError
-from personaplex.frames import SAMPLE_RATE
+from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.speech.vad import speech_segments
 from personaplex.synth.files import AGENT, MANIFEST, USER
 
@@ -28,6 +28,7 @@ DIALOGUE, LONG, RECORDING = TASKS = ("dialogue", "long", "recording")
 TALK_JSON, TTS_WAV = "talk.json", "tts.wav"
 SENTENCES = "sentences.txt"  # optional, in the folder of all: what an ear is to know, one a line
 _TURN_GAP = 1.0  # s of silence that ends a turn of a recording
+_VARIED_DB = (-9.0, 3.0)  # by which a recording's copies are louder
 
 
 def from_corpus(corpus: Path, folder: Path, count: int | None = None) -> list[Path]:
@@ -126,23 +127,42 @@ def _case(at: Path) -> Case:
     return Case(BENCHMARK, at.parent.name, at.name, at / "input.wav", told["role"], told["voice"], truth)
 
 
-def recording(path: Path, role: str = "", voice: str | None = None, time: int = 1) -> Case:
-    """A recorded user as a case: turns are what a second of silence divides, words stand in `{name}.txt` beside it.
+def recordings(path: Path, folder: Path, times: int = 1, role: str = "", voice: str | None = None) -> list[Case]:
+    """A recorded user as cases: turns are what a second of silence divides, words stand in `{name}.txt` beside it.
+
+    Of several, the first is the recording itself. The others are copies that begin a part of a frame later and are
+    somewhat louder or quieter: a system that gets the very same sound hears it the very same way under every seed.
 
     Args:
         path: the recording.
+        folder: where copies are written.
+        times: how many cases; systems answer each with a seed of its own.
         role: of the agent.
         voice: of the agent; None for the system's own.
-        time: which of several cases of the same recording this is; systems answer each with a seed of its own.
 
     Raises:
         UserError: when it cannot be read.
     """
-    turns = [{"start": start, "end": end, "text": ""} for start, end in _turns(read_audio(path))]
-    words = path.with_suffix(".txt")
+    pcm, words = read_audio(path), path.with_suffix(".txt")
     said = words.read_text(encoding="utf-8").strip() if words.is_file() else None
-    truth = {"turns": turns, "asides": [], "user_words": [], "agent_words": [], "said": said}
-    return Case(BENCHMARK, RECORDING, path.stem + f"-{time}" * (time > 1), path, role, voice, truth)
+    cases = []
+    for time in range(1, times + 1):
+        name, source, sound = path.stem, path, pcm
+        if time > 1:
+            name = f"{path.stem}-{time}"
+            source, sound = folder / RECORDING / f"{name}.wav", _varied(pcm, time)
+            write_wav(source, sound)
+        turns = [{"start": start, "end": end, "text": ""} for start, end in _turns(sound)]
+        truth = {"turns": turns, "asides": [], "user_words": [], "agent_words": [], "said": said}
+        cases.append(Case(BENCHMARK, RECORDING, name, source, role, voice, truth))
+    return cases
+
+
+def _varied(pcm: np.ndarray, time: int) -> np.ndarray:
+    rng = np.random.default_rng(time)
+    late, gain = int(rng.integers(1, FRAME_SAMPLES)), 10 ** (rng.uniform(*_VARIED_DB) / 20)
+    louder = pcm * min(gain, 0.99 / max(float(np.abs(pcm).max()), 1e-6))
+    return np.concatenate([np.zeros(late, pcm.dtype), louder])[: len(pcm)]
 
 
 def _turns(pcm: np.ndarray) -> Sequence[tuple[float, float]]:
