@@ -255,9 +255,8 @@ def talk(
         long_talks = _LONG_TALKS
     if long_talks:
         talks.compose(folder, long_talks, Voices(), given.seed)
-    cases = [
-        case for path in recording for case in talks.recordings(path, folder, times, given.role or "", given.voice)
-    ]
+    copies, role = given.out / "data" / "recordings", given.role or ""
+    cases = [case for path in recording for case in talks.recordings(path, copies, times, role, given.voice)]
     _run(given, lambda measure: [talk_suite(folder, measure, cases)], told, GRAMMAR_EAR)
 
 

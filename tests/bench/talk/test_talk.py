@@ -209,6 +209,15 @@ def test_copies_of_a_recording_are_moved_by_less_than_a_frame_and_never_clip(pac
     assert all(0 < place < FRAME_SAMPLES for place in places) and len(set(places)) == 3
 
 
+def test_a_recording_is_measured_several_times_without_any_corpus(packed, tmp_path):
+    write_wav(tmp_path / "me.wav", read_audio(packed / "dialogue/000001/input.wav")[: 12 * SAMPLE_RATE])
+    command = ["bench", "talk", "--recording", str(tmp_path / "me.wav"), "--times", "2", "--systems", "silent"]
+    result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "out"), "--json", str(tmp_path / "f.json")])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "f.json").read_text())["talk"]["recording"]["silent"] == 1
+    assert sorted(path.stem for path in (tmp_path / "out/data/recordings").iterdir()) == ["me-2"]
+
+
 def test_what_is_no_corpus_and_no_talk_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="no corpus"):
         talk.from_corpus(tmp_path, tmp_path / "out")

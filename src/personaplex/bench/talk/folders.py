@@ -150,7 +150,7 @@ def recordings(path: Path, folder: Path, times: int = 1, role: str = "", voice: 
         name, source, sound = path.stem, path, pcm
         if time > 1:
             name = f"{path.stem}-{time}"
-            source, sound = folder / RECORDING / f"{name}.wav", _varied(pcm, time)
+            source, sound = folder / f"{name}.wav", _varied(pcm, time)
             write_wav(source, sound)
         turns = [{"start": start, "end": end, "text": ""} for start, end in _turns(sound)]
         truth = {"turns": turns, "asides": [], "user_words": [], "agent_words": [], "said": said}
