@@ -39,7 +39,7 @@ def codec_storage(name: str) -> str:
     """How a model directory stores a tensor of the codec.
 
     In 8 bits the encoder and the codebooks would change most codes of silence (`benchmarks/storage.py`). The decoder
-    chooses no codes: what 8 bits change of its sound is 42 dB below it.
+    chooses no codes: what 8 bits change of its sound is 41 to 45 dB below it.
     """
     return "int8" if name.startswith("decoder.") and ".conv." not in name else "bf16"
 
