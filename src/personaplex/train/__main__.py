@@ -27,6 +27,15 @@ def _budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda [cpu]")
 
 
+def _start_from(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="RUN",
+        help="begin a new run with the weights of another, or of a model directory or a model's name, such as nano",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     from personaplex.codec.nano import NanoCodecConfig
     from personaplex.lm.sampling import Sampling
@@ -58,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     codec = commands.add_parser("codec", help="train the small codec on packed sound")
     codec.add_argument("--sound", type=Path, required=True, help="folder that `train sound` wrote")
-    codec.add_argument("--start-from", type=Path, metavar="RUN", help="begin a new run with another run's weights")
+    _start_from(codec)
     codec.add_argument(
         "--teacher",
         default="phones",
@@ -85,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     lm.add_argument("--codes", type=Path, required=True, help="folder that `train encode` wrote")
     lm.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     lm.add_argument("--preset", choices=sorted(PRESETS), default="nano", help="sizes of the model [nano]")
-    lm.add_argument("--start-from", type=Path, metavar="RUN", help="begin a new run with another run's weights")
+    _start_from(lm)
+    lm.add_argument(
+        "--recoded",
+        type=Path,
+        nargs=2,
+        metavar=("OLD", "NEW"),
+        help="what it starts from knows another codec's codes: one corpus, encoded with that one and with the new one",
+    )
     lm.add_argument(
         "--heard",
         action=argparse.BooleanOptionalAction,
@@ -188,12 +204,11 @@ def _codec(arguments: argparse.Namespace) -> None:
 
     from personaplex.codec.nano import NanoCodecConfig
     from personaplex.train.codec import CodecTraining, grown, train_codec
-    from personaplex.train.export import codec_config
-    from personaplex.train.run import load_checkpoint
+    from personaplex.train.start import codec_to_start_from
 
     config, start = read_options(arguments, NanoCodecConfig), None
     if arguments.start_from is not None:
-        start, begun = load_checkpoint(arguments.start_from)["codec"], codec_config(arguments.start_from)
+        start, begun = codec_to_start_from(arguments.start_from)
         deeper = grown(config, begun)
         if deeper is None:
             raise UserError(
@@ -236,7 +251,8 @@ def _lm(arguments: argparse.Namespace) -> None:
     from personaplex.text import Tokenizer
     from personaplex.train.dialogues import DialoguePack, Drawing
     from personaplex.train.lm import LMTraining, train_lm
-    from personaplex.train.run import load_checkpoint
+    from personaplex.train.recode import recoded
+    from personaplex.train.start import lm_to_start_from
 
     tokenizer = Tokenizer(arguments.tokenizer)
     config = sizes(
@@ -248,7 +264,11 @@ def _lm(arguments: argparse.Namespace) -> None:
     drawing = read_options(arguments, Drawing)
     if arguments.scripts is not None and not drawing.text_only:
         raise UserError("--scripts is for examples without sound; say how many with --text-only, such as 0.15")
-    start = None if arguments.start_from is None else load_checkpoint(arguments.start_from)["model"]
+    start = None if arguments.start_from is None else lm_to_start_from(arguments.start_from)
+    if arguments.recoded is not None:
+        if start is None:
+            raise UserError("--recoded is for a model that knows another codec's codes; name it with --start-from.")
+        start = recoded(start, config.layout, *arguments.recoded)
     arguments.run.mkdir(parents=True, exist_ok=True)
     pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing, arguments.scripts)
     extra: dict[str, Any] = {"voice_frames": drawing.voice_frames, "text_lead": drawing.lead}

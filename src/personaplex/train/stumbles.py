@@ -16,7 +16,7 @@ import numpy as np
 
 from personaplex.frames import Layout
 
-STOP = (2, 6)  # frames from the user's being heard to the agent's silence: least, one more than most
+STOP = (2, 4)  # frames from the user's being heard to the agent's silence: least, one more than most
 LATE, MOST_LATE = 0.3, 40  # an answer comes late by frames of a geometric distribution, this their most; it is so
 # that at every moment it is likely to come soon, however long it has been missing
 BEFORE = 16  # frames before the user speaks, at most, in which the agent begins

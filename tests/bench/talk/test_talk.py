@@ -134,6 +134,9 @@ def test_a_fact_is_told_from_its_turn_s_end_to_the_next_one_s_and_word_for_word(
     assert 0 <= row["facts_said"] == row["tts_facts_said"] <= row["facts_written"]
     row = talk.score([case], lambda case: out, OwnText(), make_judge("rules")).scores["dialogue"]
     assert row["facts_written"] is None and row["facts_said"] is None
+    nobody = replace(case, truth=case.truth | {"turns": []})  # some dialogues of a corpus are silence
+    row = talk.score([nobody, case], lambda case: out, OwnText(), make_judge("rules")).scores["dialogue"]
+    assert row["facts_written"] is None and 0 <= row["answered"] <= 1
 
 
 def test_an_empty_stream_of_heard_words_misses_all_and_an_own_ear_hears_nothing(few, tmp_path):

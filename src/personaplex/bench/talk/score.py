@@ -243,8 +243,9 @@ def _found(case: Case, words: Sequence[Heard]) -> Facts | None:
     """How many of the facts that the turns ask for are told, from a turn's end to the next one's; None without any."""
     found = asked = 0
     turns = case.truth["turns"]
-    for turn, after in zip(turns, [*turns[1:], {"end": float("inf")}], strict=True):
-        told = " ".join(text for text, start, _ in words if turn["end"] - EARLY <= start < after["end"])
+    for at, turn in enumerate(turns):
+        until = turns[at + 1]["end"] if at + 1 < len(turns) else float("inf")
+        told = " ".join(text for text, start, _ in words if turn["end"] - EARLY <= start < until)
         facts = turn.get("facts", ())
         found, asked = found + sum(tells(told, fact) for fact in facts), asked + len(facts)
     return (found, asked) if asked else None
