@@ -1,4 +1,5 @@
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from personaplex.persona.voices import Voice
 from personaplex.text import Tokenizer, align_words
 from personaplex.train.dialogues import DialoguePack, Drawing
 from personaplex.train.encode import encode_corpus
+from personaplex.train.packed import read_packed
 from tests.helpers import tiny_lm
 from tests.train.conftest import FRAMES, ROLE
 
@@ -103,3 +105,19 @@ def test_alignment_is_that_of_the_text_room(pack, tokenizer, model):
     expected = align_words(words, tokenizer, FRAMES, model.layout, lead=2)
     np.testing.assert_array_equal(pack.frames(0)[0], expected.numpy())
     assert isinstance(tokenizer, Tokenizer) and FRAME_SAMPLES == 1920
+
+
+def test_several_corpora_of_one_codec_are_as_one(codes, tokenizer, model, tmp_path):
+    shutil.copytree(codes, tmp_path / "more")
+    both = read_packed(codes, tmp_path / "more")
+    drawing = Drawing(length=96, voice_frames=12, reading=0.3)
+    one, two = (DialoguePack(packed, tokenizer, model.layout, drawing) for packed in (codes, both))
+    assert len(two.dialogues) == 2 * len(one.dialogues) and len(both.voices) == 2 * len(read_packed(codes).voices)
+    last = len(one.dialogues) - 1
+    np.testing.assert_array_equal(two.frames(last), one.frames(last))
+    np.testing.assert_array_equal(two.frames(2 * last + 1), one.frames(last))
+    two.batch(0, 0, 8)
+    index = json.loads((codes / "index.json").read_text())
+    (tmp_path / "more/index.json").write_text(json.dumps(index | {"sine": index["silence"][::-1] + [1]}))
+    with pytest.raises(UserError, match="another codec"):
+        read_packed(codes, tmp_path / "more")

@@ -91,7 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--hours", type=float, help="stop after so much dialogue")
 
     lm = commands.add_parser("lm", help="train the language model on encoded dialogues")
-    lm.add_argument("--codes", type=Path, required=True, help="folder that `train encode` wrote")
+    lm.add_argument(
+        "--codes",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="DIR",
+        help="folder that `train encode` wrote, or several of one codec",
+    )
     lm.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     lm.add_argument("--preset", choices=sorted(PRESETS), default="nano", help="sizes of the model [nano]")
     _start_from(lm)
@@ -251,6 +258,7 @@ def _lm(arguments: argparse.Namespace) -> None:
     from personaplex.text import Tokenizer
     from personaplex.train.dialogues import DialoguePack, Drawing
     from personaplex.train.lm import LMTraining, train_lm
+    from personaplex.train.packed import read_packed
     from personaplex.train.recode import recoded
     from personaplex.train.start import lm_to_start_from
 
@@ -270,7 +278,7 @@ def _lm(arguments: argparse.Namespace) -> None:
             raise UserError("--recoded is for a model that knows another codec's codes; name it with --start-from.")
         start = recoded(start, config.layout, *arguments.recoded)
     arguments.run.mkdir(parents=True, exist_ok=True)
-    pack = DialoguePack(arguments.codes, tokenizer, config.layout, drawing, arguments.scripts)
+    pack = DialoguePack(read_packed(*arguments.codes), tokenizer, config.layout, drawing, arguments.scripts)
     extra: dict[str, Any] = {"voice_frames": drawing.voice_frames, "text_lead": drawing.lead}
     extra |= {"spoken_roles": True} if drawing.spoken_roles else {}
     if config.heard:

@@ -5,7 +5,6 @@ Needs numpy, torch and the tokenizer only. Knows the grid and the prompt, not th
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from personaplex.frames import FRAME_RATE, Layout
 from personaplex.persona.prompt import prompt_frames
 from personaplex.persona.role import wrap_role
 from personaplex.text import Tokenizer, align_words
+from personaplex.train.packed import Packed, read_packed
 from personaplex.train.stumbles import Passage, answer_late, begin_wrongly
 from personaplex.train.talks import TalkPack, read_talks, talks_of, telling
 
@@ -90,36 +90,31 @@ class DialoguePack:
     """Packed dialogues.
 
     Args:
-        folder: what `encode_corpus` wrote.
+        packed: dialogues and voices; a folder that `encode_corpus` wrote, or several that `read_packed` has read.
         tokenizer: the model's tokenizer.
         layout: the model's layout.
         drawing: how examples are drawn.
         scripts: a file of scripts for the examples without sound; None for the words of the dialogues themselves.
 
     Raises:
-        UserError: when the folder holds no packed codes, or codes of another codec, or the scripts are no scripts, or
+        UserError: when a folder holds no packed codes, or they are of another codec, or the scripts are no scripts, or
             the share leaves no dialogue.
     """
 
     def __init__(
-        self, folder: Path, tokenizer: Tokenizer, layout: Layout, drawing: Drawing, scripts: Path | None = None
+        self, packed: Packed | Path, tokenizer: Tokenizer, layout: Layout, drawing: Drawing, scripts: Path | None = None
     ):
-        if not (folder / "index.json").exists():
-            raise UserError(f"{folder} holds no packed codes; make them with: personaplex train encode")
-        index = json.loads((folder / "index.json").read_text())
-        if (index["codebooks"], index["card"]) != (layout.codebooks, layout.card):
+        packed = packed if isinstance(packed, Packed) else read_packed(packed)
+        if (packed.codebooks, packed.card) != (layout.codebooks, layout.card):
             raise UserError(
-                f"{folder} was encoded with {index['codebooks']} codebooks of {index['card']} entries, but the model "
-                f"has {layout.codebooks} of {layout.card}; encode the corpus with the model's codec"
+                f"The codes are of {packed.codebooks} codebooks of {packed.card} entries, but the model has "
+                f"{layout.codebooks} of {layout.card}; encode the corpus with the model's codec"
             )
         self.layout, self.drawing = layout, drawing
-        self.silence = torch.tensor(index["silence"])
-        self.sine = torch.tensor(index["sine"])
-        self.dialogues = _shared(index["dialogues"], drawing.share)
-        streams = 2 * layout.codebooks
-        self._codes = np.fromfile(folder / "codes.i16", dtype=np.int16).reshape(-1, streams)
-        voices = np.fromfile(folder / "voices.i16", dtype=np.int16).reshape(-1, layout.codebooks)
-        self._voices = {name: voices[start : start + count].T for name, (start, count) in index["voices"].items()}
+        self.silence = torch.tensor(packed.silence)
+        self.sine = torch.tensor(packed.sine)
+        self.dialogues = _shared(packed.dialogues, drawing.share)
+        self._codes, self._voices = packed.codes, packed.voices
         self._roles = [tokenizer.encode(wrap_role(item["role"], drawing.spoken_roles)) for item in self.dialogues]
         self._telling = telling(self._roles)
         self._texts = [_texts(item, tokenizer, layout, drawing) for item in self.dialogues]

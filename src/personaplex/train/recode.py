@@ -7,7 +7,6 @@ differ much this is a beginning that training goes on from, not a translation. K
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 
 from personaplex.errors import UserError
 from personaplex.frames import Layout
+from personaplex.train.packed import Packed, read_packed
 
 _PRIOR = 0.05  # frames that a new entry is taken to have had of the old ones as they come: one never seen is their mean
 
@@ -35,12 +35,14 @@ def recoded(weights: Mapping[str, torch.Tensor], layout: Layout, old: Path, new:
     Raises:
         UserError: when the folders do not hold the same dialogues, or codes of other sizes than the layout's.
     """
-    before, after = _codes(old, layout), _codes(new, layout)
-    if _dialogues(old) != _dialogues(new):
+    before, after = read_packed(old), read_packed(new)
+    if _dialogues(before) != _dialogues(after):
         raise UserError(f"{old} and {new} do not hold the same dialogues; encode one corpus with either codec.")
+    if {(part.codebooks, part.card) for part in (before, after)} != {(layout.codebooks, layout.card)}:
+        raise UserError(f"{old} and {new} do not both have the model's {layout.codebooks} codebooks of {layout.card}.")
     carried = dict(weights)
     for book in range(2 * layout.codebooks):
-        shares = _shares(before[:, book], after[:, book], layout.card)
+        shares = _shares(before.codes[:, book], after.codes[:, book], layout.card)
         _exchange(carried, f"emb.{book}.weight", shares)
         if book < layout.codebooks:
             for name in (f"depformer_emb.{book}.weight", f"linears.{book}.weight"):
@@ -65,19 +67,5 @@ def _exchange(weights: dict[str, torch.Tensor], name: str, shares: torch.Tensor)
     weights[name] = rows
 
 
-def _codes(folder: Path, layout: Layout) -> np.ndarray:
-    index = _index(folder)
-    if (index["codebooks"], index["card"]) != (layout.codebooks, layout.card):
-        raise UserError(f"{folder} holds codes of other sizes than the model's; encode with a codec that it can have.")
-    return np.fromfile(folder / "codes.i16", dtype=np.int16).reshape(-1, 2 * layout.codebooks)
-
-
-def _dialogues(folder: Path) -> list[tuple[int, int, str]]:
-    return [(item["start"], item["frames"], item["role"]) for item in _index(folder)["dialogues"]]
-
-
-def _index(folder: Path) -> dict:
-    path = folder / "index.json"
-    if not path.exists():
-        raise UserError(f"{folder} holds no packed codes; make them with: personaplex train encode")
-    return json.loads(path.read_text())
+def _dialogues(packed: Packed) -> list[tuple[int, int, str]]:
+    return [(item["start"], item["frames"], item["role"]) for item in packed.dialogues]

@@ -27,8 +27,10 @@ def mel_filters(bins: int, mels: int, low: float = 40.0, high: float = 12_000.0)
 
 
 class _Magnitude(torch.autograd.Function):
-    """Magnitudes of real Fourier transforms, whose backward pass is a real one too: autograd's own is complex and takes
-    three times as long."""
+    """Magnitudes of real Fourier transforms, with a real one in the backward pass too.
+
+    Autograd's own is complex and takes three times as long.
+    """
 
     @staticmethod
     def forward(ctx: Any, windows: torch.Tensor) -> torch.Tensor:
