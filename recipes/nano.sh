@@ -14,7 +14,7 @@ OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/
 HOURS=${HOURS:-50}                    # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
-DEEPER_STEPS=${DEEPER_STEPS:-5600}    # of the codec with twice the blocks in its ear
+DEEPER_STEPS=${DEEPER_STEPS:-4500}    # of the codec with twice the blocks in its ear
 SPEAK_STEPS=${SPEAK_STEPS:-7200}      # of learning to speak
 LISTEN_STEPS=${LISTEN_STEPS:-5300}    # to understand
 LM_STEPS=${LM_STEPS:-4800}            # and to take turns
@@ -35,7 +35,7 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 [ -f "$WORK/tokenizer.model" ] || train tokenizer --corpus "$WORK/corpus" --out "$WORK/tokenizer.model" --size 2048
 
 # 3. The codec: 24 kHz sound to 8 codebooks at 12.5 Hz; codebook 0 is taught to hold the phones. Then deeper, and all codebooks
-#    together are to hold what one has no room for: users are heard by it. (21 + 45 minutes)
+#    together are to hold what one has no room for: users are heard by it. (21 + 35 minutes)
 [ -f "$WORK/sound/index.json" ] || train sound --corpus "$WORK/corpus" --out "$WORK/sound" --hours 14
 train codec --sound "$WORK/sound" --run "$WORK/codec-begun" --steps "$CODEC_STEPS" "${budget[@]}"
 train done --run "$WORK/codec-begun" --steps "$CODEC_STEPS" || exit 0
@@ -43,7 +43,7 @@ train codec --sound "$WORK/sound" --run "$WORK/codec" --start-from "$WORK/codec-
     --rate 8e-4 --phone 0.3 --whole 1 "${budget[@]}"
 train done --run "$WORK/codec" --steps "$DEEPER_STEPS" || exit 0
 
-# 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (12 minutes)
+# 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (20 minutes)
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$WORK/codec" --out "$WORK/codes"
 
 # 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. Some

@@ -44,7 +44,7 @@ def encode_sounds(codec: Codec, sounds: list[np.ndarray]) -> list[np.ndarray]:
     return [codes[row, :, :count] for row, count in enumerate(frames)]
 
 
-def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = None, batch: int = 8) -> None:
+def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = None, batch: int = 2) -> None:
     """Encode every dialogue and voice sample of a corpus.
 
     Writes `codes.i16` (`[N, 2 * K]`, agent then user), `voices.i16` (`[M, K]`) and `index.json`.
@@ -54,7 +54,7 @@ def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = N
         codec: a trained codec.
         out: folder to write.
         hours: stop after so much dialogue.
-        batch: dialogues encoded together.
+        batch: dialogues encoded together; more than a few only leave a CPU's caches.
 
     Raises:
         UserError: when the corpus has no manifest, or its dialogues no role or voice sample.
