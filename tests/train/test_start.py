@@ -63,6 +63,8 @@ def test_entries_that_only_changed_their_numbers_keep_what_was_known_of_them(cod
         if "emb" in name:  # of the token before all sound
             assert torch.equal(after[name][-1], before[name][-1])
     assert all(torch.equal(after[name], before[name]) for name in before.keys() - known)
+    with pytest.raises(UserError, match="another shape"):
+        recoded(tiny_lm(card=16).state_dict(), lm.layout, codes, tmp_path / "new")
 
 
 def test_the_command_carries_a_model_over_and_refuses_other_dialogues(codes, lm_run, tmp_path):

@@ -33,14 +33,17 @@ def recoded(weights: Mapping[str, torch.Tensor], layout: Layout, old: Path, new:
         All the weights, those of codes exchanged.
 
     Raises:
-        UserError: when the folders do not hold the same dialogues, or codes of other sizes than the layout's.
+        UserError: when the folders do not hold the same dialogues, or codes of other sizes than the layout's, or the
+            weights are of a model of other sizes.
     """
     before, after = read_packed(old), read_packed(new)
     if _dialogues(before) != _dialogues(after):
         raise UserError(f"{old} and {new} do not hold the same dialogues; encode one corpus with either codec.")
     if {(part.codebooks, part.card) for part in (before, after)} != {(layout.codebooks, layout.card)}:
         raise UserError(f"{old} and {new} do not both have the model's {layout.codebooks} codebooks of {layout.card}.")
-    carried = dict(weights)
+    carried, last = dict(weights), f"emb.{2 * layout.codebooks - 1}.weight"
+    if last not in carried or len(carried[last]) != layout.card + 1:
+        raise UserError("The run to start from has a model of another shape; give the same preset and tokenizer.")
     for book in range(2 * layout.codebooks):
         shares = _shares(before.codes[:, book], after.codes[:, book], layout.card)
         _exchange(carried, f"emb.{book}.weight", shares)
