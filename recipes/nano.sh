@@ -26,8 +26,8 @@ DEVICE=${DEVICE:-cpu}
 train() { python -m personaplex.train "$@"; }
 budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 
-# 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival where it is), word and phone
-#    times; and more scripts in writing only. (45 minutes)
+# 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival and Pico where they are), word
+#    and phone times; and more scripts in writing only. (45 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 

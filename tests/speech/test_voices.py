@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from personaplex.frames import SAMPLE_RATE
-from personaplex.speech import festival
-from personaplex.speech.engines import Voices
+from personaplex.speech import festival, pico
+from personaplex.speech.align import align
+from personaplex.speech.engines import Voices, others
 from personaplex.speech.speakers import AGENTS, HELD_OUT, random_user
 from personaplex.speech.tts import Speaker, SpeechError, display_words, words_of
 
@@ -18,6 +19,8 @@ SPEAKERS = [
     Speaker("robot", "espeak", "en-us+f2", "F", warp=0.95),
     Speaker("hoarse", "flite", "awb", "M", melody=1.6, low=1.1, high=0.9, breath=0.4),
     *(Speaker(voice, "festival", voice, "M", pitch=1.2, warp=1.1) for voice in festival.installed()),
+    *(Speaker(voice, "pico", voice, "F", pitch=0.9, stretch=1.1) for voice in pico.installed()),
+    Speaker("coloured", "flite", "slt", "F", timbre=(6.0, 3.0, 0.0, -4.0, 4.0, 0.0, -6.0)),
 ]
 
 
@@ -70,6 +73,22 @@ def test_stretch_and_warp():
 
 
 @engines
+def test_times_taken_from_another_voice():
+    """What flite says with one voice tells when another says it; flite's own times are the truth."""
+    voices = Voices()
+    for text in (TEXT, "Can you tell me if there is a discount for children?"):
+        truth = voices.say(text, Speaker("slow", "flite", "rms", "M", stretch=1.2))
+        words, phones = align(truth.pcm, voices.say(text, SPEAKERS[0]))
+        assert [w.text for w in words] == [w.text for w in truth.words]
+        off = [
+            abs(a - b) for w, t in zip(words, truth.words, strict=True) for a, b in ((w.start, t.start), (w.end, t.end))
+        ]
+        assert np.median(off) < 0.04 and max(off) < 0.25
+        edges = [t for _, start, end in phones for t in (start, end)]
+        assert edges == sorted(edges) and edges[-1] <= truth.seconds
+
+
+@engines
 def test_what_cannot_be_spoken():
     voices = Voices()
     for text, speaker in (
@@ -90,7 +109,8 @@ def test_words():
 
 def test_held_out_voices_are_never_trained_on():
     rng = np.random.default_rng(0)
-    train = {random_user(rng, "train").voice for _ in range(300)} | {s.voice for s in AGENTS.values()}
+    installed = others()
+    train = {random_user(rng, "train", installed).voice for _ in range(300)} | {s.voice for s in AGENTS.values()}
     test = {random_user(rng, "test").voice for _ in range(50)}
-    assert test == set(HELD_OUT) and not train & test
+    assert test == set(HELD_OUT) and not train & test and {name.split()[1] for name in installed} <= train
     assert len(AGENTS) == 18 and len({(s.voice, s.pitch, s.warp, s.stretch) for s in AGENTS.values()}) == 18

@@ -169,7 +169,7 @@ def test_an_absent_engine_is_said_at_once(tmp_path, monkeypatch):
 
     monkeypatch.setitem(_ENGINES, "espeak", absent)
     monkeypatch.setitem(_ENGINES, "flite", Buzz)
-    plan = Plan(tmp_path / "new", 1, "train", festival=())
+    plan = Plan(tmp_path / "new", 1, "train", others=())
     with pytest.raises(MissingEngine, match="apt install"):
         generate(plan, count=3, progress=False)
     assert not plan.folder.exists()

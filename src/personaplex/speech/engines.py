@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from personaplex.speech import festival, pico
 from personaplex.speech.colour import recolour
 from personaplex.speech.espeak import Espeak
 from personaplex.speech.festival import Festival
 from personaplex.speech.flite import Flite
+from personaplex.speech.pico import Pico
 from personaplex.speech.tts import TTS, Speaker, SpeechError, Utterance, words_of
 
-_ENGINES: dict[str, Callable[[], TTS]] = {"flite": Flite, "espeak": Espeak, "festival": Festival}
+_ENGINES: dict[str, Callable[[], TTS]] = {"flite": Flite, "espeak": Espeak, "festival": Festival, "pico": Pico}
+
+
+def others() -> tuple[str, ...]:
+    """The voices at hand of engines that are not everywhere, as `festival ked`; corpora do without those absent."""
+    at_hand = {"festival": festival.installed(), "pico": pico.installed()}
+    return tuple(f"{engine} {voice}" for engine, voices in at_hand.items() for voice in voices)
 
 
 class Voices:
@@ -25,9 +33,7 @@ class Voices:
         if not words_of(text):
             raise SpeechError(f"There is no word to speak in {text!r}.")
         said = self._engine(speaker.engine).say(text, speaker)
-        if speaker.low == speaker.high == 1 and not speaker.breath:
-            return said
-        return replace(said, pcm=recolour(said.pcm, speaker.low, speaker.high, speaker.breath))
+        return replace(said, pcm=recolour(said.pcm, speaker.low, speaker.high, speaker.breath, speaker.timbre))
 
     def require(self, engines: Iterable[str]) -> None:
         """Start `engines` now; MissingEngine if one of them is not installed."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from personaplex.speech.colour import BANDS
 from personaplex.speech.tts import Speaker
 
 HELD_OUT = {"kal16": "M", "en-us+f4": "F"}  # engine voices that only the test split may use
@@ -55,54 +56,66 @@ _ESPEAK = {
     ),
 }  # fmt: skip
 _FLITE_SEX = {"slt": "F", "rms": "M", "awb": "M"}
-_FESTIVAL_SEX = {"ked": "M", "slt-hts": "F"}
+# Of the engines that are not everywhere: the sex of their voices, and how often a voice is drawn where it is installed.
+_OTHERS = {
+    "festival ked": ("M", 0.15),  # faster than the HTS voice, and nobody else's
+    "festival slt-hts": ("F", 0.05),
+    "pico en-US": ("F", 0.08),
+    "pico en-GB": ("F", 0.06),
+}
+_TIMBRE_DB = 3.5  # standard deviation of what a throat adds or takes at each of `colour.BANDS`
 
 
-def random_user(rng: np.random.Generator, split: str, festival: Sequence[str] = ()) -> Speaker:
+def random_user(rng: np.random.Generator, split: str, others: Sequence[str] = ()) -> Speaker:
     """Draw a user.
 
     Args:
         rng: all chance comes from it.
         split: for `train` a voice that is not held out, bent; for `test` one of those, lightly bent.
-        festival: Festival's voices, where it is installed (`festival.installed()`).
+        others: voices of engines that are not everywhere, for `train` (`engines.others()`).
     """
     if split == "test":
         voice = "kal16" if rng.random() < 0.5 else "en-us+f4"
         engine, sex = ("flite" if voice == "kal16" else "espeak"), HELD_OUT[voice]
         bent = {"pitch": rng.uniform(0.94, 1.06), "warp": rng.uniform(0.97, 1.03), "stretch": rng.uniform(0.92, 1.08)}
     else:
-        engine, voice, sex, bent = _train_user(rng, festival)
+        engine, voice, sex, bent = _train_user(rng, others)
     tag = int(rng.integers(16**6))
     gap = int(rng.choice([0, 0, 0, 2, 5])) if engine == "espeak" and split == "train" else 0
     rounded = {name: round(float(value), 3) for name, value in bent.items()}
-    return Speaker(f"user-{voice}-{tag:06x}", engine, voice, sex, split=split, gap=gap, **rounded)
+    timbre: tuple[float, ...] = ()
+    if split == "train" and rng.random() < 0.6:
+        timbre = tuple(round(float(gain), 1) for gain in rng.normal(0, _TIMBRE_DB, len(BANDS)))
+    return Speaker(f"user-{voice}-{tag:06x}", engine, voice, sex, split=split, gap=gap, timbre=timbre, **rounded)
 
 
-def _train_user(rng: np.random.Generator, festival: Sequence[str]) -> tuple[str, str, str, dict[str, float]]:
-    roll = rng.random()
-    if festival and roll < 0.24:
-        engine, voice = "festival", str(rng.choice(list(festival)))
-        if "ked" in festival and rng.random() < 0.7:  # it is the faster one, and nobody else's voice
-            voice = "ked"
-        sex = _FESTIVAL_SEX[voice]
-        bent = {"pitch": rng.uniform(0.78, 1.5), "warp": rng.uniform(0.88, 1.2), "stretch": rng.uniform(0.78, 1.15)}
-    elif roll < 0.62:
+def _train_user(rng: np.random.Generator, others: Sequence[str]) -> tuple[str, str, str, dict[str, float]]:
+    shares = [_OTHERS[name][1] for name in others]
+    drawn = str(rng.choice([*others, ""], p=[*shares, 1 - sum(shares)]))
+    engine, _, voice = drawn.partition(" ")
+    if drawn:
+        sex = _OTHERS[drawn][0]
+    if engine == "festival":
+        bent = {"pitch": rng.uniform(0.72, 1.6), "warp": rng.uniform(0.84, 1.22), "stretch": rng.uniform(0.75, 1.2)}
+    elif engine == "pico":  # low and large enough, a woman is taken for a man
+        bent = {"pitch": rng.uniform(0.55, 1.4), "warp": rng.uniform(0.8, 1.15), "stretch": rng.uniform(0.75, 1.2)}
+    elif rng.random() < 0.5:
         engine, voice = "flite", str(rng.choice(list(_FLITE_SEX)))
         sex = _FLITE_SEX[voice]
-        bent = {"pitch": rng.uniform(0.75, 1.4), "warp": rng.uniform(0.85, 1.2), "stretch": rng.uniform(0.78, 1.25)}
+        bent = {"pitch": rng.uniform(0.68, 1.5), "warp": rng.uniform(0.82, 1.22), "stretch": rng.uniform(0.75, 1.25)}
         if voice == "awb" and rng.random() < 0.25:  # a child or a high woman's voice
             sex, bent["pitch"], bent["warp"] = "F", rng.uniform(1.5, 1.9), rng.uniform(1.12, 1.25)
     else:
         engine, sex = "espeak", str(rng.choice(["F", "M"]))
         voice = f"en-us+{rng.choice(_ESPEAK[sex])}"
-        bent = {"pitch": rng.uniform(0.75, 1.35), "warp": rng.uniform(0.87, 1.15), "stretch": rng.uniform(0.82, 1.25)}
+        bent = {"pitch": rng.uniform(0.68, 1.45), "warp": rng.uniform(0.84, 1.18), "stretch": rng.uniform(0.78, 1.25)}
     bent["unsteady"] = rng.uniform(0.03, 0.14)
     if rng.random() < 0.7:
         bent["melody"] = float(np.exp(rng.uniform(np.log(0.2), np.log(2.0))))
-    if rng.random() < 0.3:
-        bent["low"], bent["high"] = rng.uniform(0.86, 1.16), rng.uniform(0.86, 1.16)
-        if rng.random() < 0.6:
-            bent["breath"] = rng.uniform(0.05, 0.5)
-        elif rng.random() < 0.08:
-            bent["breath"] = rng.uniform(0.85, 1.0)  # a whisper
+    if rng.random() < 0.5:
+        bent["low"], bent["high"] = rng.uniform(0.83, 1.2), rng.uniform(0.83, 1.2)
+    if rng.random() < 0.18:
+        bent["breath"] = rng.uniform(0.05, 0.5)
+    elif rng.random() < 0.02:
+        bent["breath"] = rng.uniform(0.85, 1.0)  # a whisper
     return engine, voice, sex, bent

@@ -34,19 +34,20 @@ class Speaker:
 
     Attributes:
         id: the name under which the speaker appears in corpora.
-        engine: `flite`, `espeak` or `festival`.
+        engine: `flite`, `espeak`, `festival` or `pico`.
         voice: the engine's own name of the voice, such as `slt` or `en-us+f2`.
         sex: `F` or `M`.
         pitch: factor on the fundamental frequency as heard. flite's `rms` ignores it: its pitch follows `warp` alone.
         warp: factor on the formant frequencies; above 1 sounds like a smaller person.
         stretch: factor on the duration; above 1 speaks slower.
         split: `agent`, `train` or `test`: the only place where the speaker may appear.
-        melody: factor on how far the pitch moves about its mean; 0 is monotone. festival's HTS voice ignores it.
+        melody: factor on how far the pitch moves about its mean; 0 is monotone. Pico and festival's HTS voice have one.
         low: factor on the formants below about 1 kHz, apart from `warp` (see `colour`).
         high: the same above about 3 kHz.
         breath: share of breath in the voice, 0 to 1; 1 is a whisper.
         gap: espeak-ng's extra silence between words, in units of 10 ms.
         unsteady: how much tempo differs from breath to breath, as a share.
+        timbre: dB that the throat adds at each of `colour.BANDS`; empty for none.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Speaker:
     breath: float = 0.0
     gap: int = 0
     unsteady: float = 0.06
+    timbre: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

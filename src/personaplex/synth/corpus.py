@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from personaplex.speech import festival
+from personaplex.speech import engines
 from personaplex.speech.engines import Voices
 from personaplex.speech.speakers import AGENTS, random_user
 from personaplex.speech.tts import MissingEngine, Speaker, SpeechError
@@ -42,21 +42,20 @@ class Plan:
         folder: where.
         seed: all chance comes from it and from a dialogue's index.
         split: `train` or `test`.
-        festival: Festival's voices that users of `train` may have; by default those that are installed.
+        others: voices of further engines that users of `train` may have; by default those that are installed.
         model: which language model writes the words; None for the grammar alone.
     """
 
     folder: Path
     seed: int
     split: str
-    festival: tuple[str, ...] = field(default_factory=festival.installed)
+    others: tuple[str, ...] = field(default_factory=engines.others)
     model: Model | None = None
 
     @property
     def engines(self) -> list[str]:
-        """The engines that speak, Festival's with their voices; the test split's voices are not Festival's."""
-        others = [f"festival {voice}" for voice in self.festival] if self.split == "train" else []
-        return ["flite", "espeak", *others]
+        """The engines that speak; those that are not everywhere with their voices, of which the test split has none."""
+        return ["flite", "espeak", *(self.others if self.split == "train" else ())]
 
     def as_dict(self) -> dict[str, object]:
         """What the files depend on, for JSON."""
@@ -112,7 +111,7 @@ def write_dialogue(plan: Plan, index: int) -> float:
 
 def _play(plan: Plan, rng: np.random.Generator, attempt: int) -> _Scene:
     agent = AGENTS[pick(rng, list(AGENTS))]
-    user = random_user(rng, plan.split, plan.festival)
+    user = random_user(rng, plan.split, plan.others)
     script = draw_script(rng, plan.split)
     written = Written(script, "grammar") if plan.model is None else _writer(plan.model).write(script)
     voice = voice_name(agent.id, int(rng.integers(VOICE_PROMPTS)))
