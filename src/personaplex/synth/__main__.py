@@ -86,7 +86,8 @@ def synth(
     OUT/scripts.jsonl        with --text-only, and nothing else: role and turns, one script a line
 
     Needs flite and espeak-ng (Debian: apt install flite espeak-ng); festival with festvox-kdlpc16k and
-    festvox-us-slt-hts, and Pico (pip install ttspico), join where they are installed. Stopped, it goes on where it was. Examples:
+    festvox-us-slt-hts, and Pico (pip install ttspico), join where they are installed. Stopped,
+    it goes on where it was. Examples:
 
     \b
     personaplex synth --out corpus --hours 30 --seed 1 --workers 4
