@@ -1,5 +1,6 @@
 """Speech engines: the same text gives the same sound, and word times lie on it."""
 
+import contextlib
 import ctypes
 
 import numpy as np
@@ -86,6 +87,17 @@ def test_times_taken_from_another_voice():
         assert np.median(off) < 0.04 and max(off) < 0.25
         edges = [t for _, start, end in phones for t in (start, end)]
         assert edges == sorted(edges) and edges[-1] <= truth.seconds
+
+
+@pytest.mark.skipif(not festival.installed(), reason="festival is not installed")
+def test_festival_speaks_again_after_it_died():
+    engine = festival.Festival()
+    speaker = Speaker("x", "festival", festival.installed()[0], "M")
+    said = engine.say("Hello.", speaker)
+    engine._process.kill()
+    with contextlib.suppress(SpeechError):
+        engine.say("Hello.", speaker)
+    assert np.array_equal(engine.say("Hello.", speaker).pcm, said.pcm)
 
 
 @engines

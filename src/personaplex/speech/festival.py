@@ -66,6 +66,7 @@ class Festival:
             self._process.stdin.write(scheme + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
+            self._process.wait()
             raise SpeechError(f"festival ended; see that these packages are whole: {_PACKAGES}.") from error
 
     def say(self, text: str, speaker: Speaker) -> Utterance:
@@ -109,4 +110,5 @@ class Festival:
                 # A word without phones of its own (`'s`, whose phone went to the word before) ends where that ends.
                 began, ended = (float(field) / warp for field in fields[1:])
                 words.append(Word(fields[0], began, ended) if ended > before else Word(fields[0], before, before))
+        self._process.wait()  # so that the next to speak finds it gone, not going
         raise SpeechError(f"festival failed on {text!r}; see that these packages are whole: {_PACKAGES}.")
