@@ -4,16 +4,21 @@ import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from personaplex.speech.tts import display_words, words_of
+from personaplex.synth.__main__ import synth
 from personaplex.synth.policies import other_fact
-from personaplex.synth.scenarios import draw_script
+from personaplex.synth.scenarios import USUAL, draw_script
 from personaplex.synth.scripts import GREETS_FIRST
 from personaplex.synth.words import held_out, number
 
 
-def scripts(count, split="train", seed=0):
-    return [draw_script(np.random.default_rng([seed, i]), split) for i in range(count)]
+def scripts(count, split="train", seed=0, mix=USUAL):
+    return [draw_script(np.random.default_rng([seed, i]), split, mix) for i in range(count)]
+
+
+RARE = {"story": 0.5, "brief": 0.5}
 
 
 def test_same_seed_same_script():
@@ -22,7 +27,7 @@ def test_same_seed_same_script():
 
 
 def test_every_word_can_be_spoken():
-    for script in scripts(400):
+    for script in scripts(400) + scripts(100, mix=RARE):
         assert script.role.isascii()
         for line in script.lines:
             assert line.text.isascii() and not re.search(r"[0-9$%&]", line.text)
@@ -30,7 +35,7 @@ def test_every_word_can_be_spoken():
 
 
 def test_turns_alternate_and_only_a_greeting_agent_begins():
-    for script in scripts(400):
+    for script in scripts(400) + scripts(100, mix=RARE):
         who = [line.who for line in script.lines]
         assert all(a != b for a, b in zip(who, who[1:], strict=False))
         greets = any(phrase in script.role for phrase in GREETS_FIRST)
@@ -96,6 +101,21 @@ def test_a_wrong_fact_is_of_the_same_kind():
             wrong = other_fact(rng, fact)
             assert wrong and wrong != fact and wrong.split()[-1].rstrip("s") == fact.split()[-1].rstrip("s")
     assert other_fact(rng, "cash and card") == ""
+
+
+def test_a_mix_asks_for_stories_and_for_few_words():
+    spoken = [script for script in scripts(100, mix={"story": 1.0}) if script.scenario != "silent"]
+    assert min(max(len(words_of(line.text)) for line in script.lines) for script in spoken) > 30
+    turns = [len(words_of(ln.text)) for s in scripts(100, mix={"brief": 3.0}) for ln in s.lines if ln.who == "user"]
+    assert max(turns) <= 5 and np.median(turns) <= 4
+    shares = [script.scenario for script in scripts(200, mix={"service": 0.0, "qa": 2.0, "brief": 2.0})]
+    assert "service" not in shares and 60 < shares.count("qa") < 140
+
+
+@pytest.mark.parametrize("mix", ["service", "service=x", "opera=1", "qa=0", "qa=-1,casual=2", "qa=nan", ""])
+def test_a_mix_that_is_none_is_said(mix, tmp_path):
+    done = CliRunner().invoke(synth, ["--out", str(tmp_path), "--count", "1", "--mix", mix])
+    assert done.exit_code == 2 and "--mix" in done.output and not any(tmp_path.iterdir())
 
 
 def test_answers_are_short():

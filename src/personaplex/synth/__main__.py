@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,29 @@ from personaplex.errors import UserError
 
 if TYPE_CHECKING:
     from personaplex.synth.writer import Model
+
+
+class _Mix(click.ParamType):
+    """`service=6,brief=1` → shares that add up to 1."""
+
+    name = "mix"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        from personaplex.synth.scenarios import KINDS
+
+        mix: dict[str, float] = {}
+        for part in str(value).split(","):
+            kind, _, share = part.partition("=")
+            try:
+                mix[kind.strip()] = float(share)
+            except ValueError:
+                self.fail(f"{part!r} is not KIND=SHARE, such as service=6.", param, ctx)
+        if unknown := [kind for kind in mix if kind not in KINDS]:
+            self.fail(f"There is no kind {unknown[0]!r}; the kinds are {', '.join(KINDS)}.", param, ctx)
+        total = sum(mix.values())
+        if not 0 < total < float("inf") or min(mix.values()) < 0:
+            self.fail("Shares are numbers from 0 up, and one of them more.", param, ctx)
+        return {kind: share / total for kind, share in mix.items()}
 
 
 @click.command()
@@ -35,6 +58,15 @@ if TYPE_CHECKING:
     default="train",
     show_default=True,
     help="test: held-out user voices, names, companies and trades.",
+)
+@click.option(
+    "--mix",
+    type=_Mix(),
+    metavar="KIND=SHARE,…",
+    default="service=6,qa=2,casual=2",
+    show_default=True,
+    help="How often each kind of conversation is drawn. Beside these: story (small talk that begins with half a minute "
+    "of the user's) and brief (turns of a few words).",
 )
 @click.option(
     "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
@@ -66,6 +98,7 @@ def synth(
     seed: int,
     workers: int,
     split: str,
+    mix: dict[str, float],
     text_only: bool,
     llm: str | None,
     llm_model: str | None,
@@ -111,11 +144,11 @@ def synth(
             from personaplex.synth.texts import write_scripts
 
             assert count is not None
-            stats = write_scripts(out, seed, split, count, workers, _model(llm, llm_model, llm_key_env))
+            stats = write_scripts(out, seed, split, count, workers, _model(llm, llm_model, llm_key_env), mix)
         else:
             from personaplex.synth.corpus import Plan, generate
 
-            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env))
+            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env), mix=mix)
             stats = generate(plan, hours or 0.0, count or 0, workers)
     except (UserError, OSError) as error:
         raise click.ClickException(str(error)) from error

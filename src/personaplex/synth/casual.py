@@ -92,7 +92,7 @@ What should I cook tonight?|What can I make for dinner? = How about pasta with t
 What should we talk about?|What do you want to talk about? = Let us talk about music.|Tell me about your day.|We can talk about food.
 Do you like the rain?|Do you like rainy days? = Yes, I like the sound of rain.|A little rain is nice.
 """
-_HELLO = Topic(
+HELLO = Topic(
     "hello",
     (
         "Hello.",
@@ -136,7 +136,7 @@ TALK = _parse(_TALK, "talk")
 QUESTIONS = _parse(_QUESTIONS, "chat")
 
 
-def _persona(rng: np.random.Generator, split: str) -> tuple[list[str], list[Topic]]:
+def persona(rng: np.random.Generator, split: str) -> tuple[list[str], list[Topic]]:
     """Tastes that the role tells and the user may ask for."""
     full = person(rng, split)
     hobby, food, place, color, job = (pick(rng, group) for group in (_HOBBIES, _FOODS, _PLACES, COLORS, _JOBS))
@@ -169,21 +169,21 @@ def _persona(rng: np.random.Generator, split: str) -> tuple[list[str], list[Topi
     return [pick(rng, topic.roles) for topic in chosen], chosen
 
 
-def draw(rng: np.random.Generator, split: str) -> Script:
-    """Two to six exchanges of small talk."""
-    sentences, own = _persona(rng, split) if rng.random() < 0.7 else ([], [])
-    greets = rng.random() < 0.2
+def draw(rng: np.random.Generator, split: str, stories: float = 0.3) -> Script:
+    """Two to six exchanges of small talk, of which `stories`, a share, begin with a long one of the user's."""
+    sentences, own = persona(rng, split) if rng.random() < 0.7 else ([], [])
+    greets = rng.random() < 0.2 and stories < 1
     if greets:
         sentences.append(pick(rng, [text for text in GREETS_FIRST if "customer" not in text and "caller" not in text]))
     role = " ".join([ROLE, *sentences])
     lines: list[Line] = []
     if greets:
-        lines.append(Line("agent", pick(rng, _HELLO.answers), "greeting", "greeting"))
+        lines.append(Line("agent", pick(rng, HELLO.answers), "greeting", "greeting"))
         if rng.random() < 0.5:
             lines += exchange(rng, _ANSWERS_BACK)
     elif rng.random() < 0.5:
-        lines += exchange(rng, _HELLO)
-    if not greets and rng.random() < 0.3:
+        lines += exchange(rng, HELLO)
+    if not greets and rng.random() < stories:
         lines += story(rng, split)
     pool = own + [pick(rng, TALK) for _ in range(2)] + [pick(rng, QUESTIONS) for _ in range(2)]
     pool = list({topic.intent: topic for topic in (pool[i] for i in rng.permutation(len(pool)))}.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from personaplex.synth.channel import Conditions, user_microphone
 from personaplex.synth.dialogue import Dialogue, perform
 from personaplex.synth.files import AGENT, MANIFEST, USER, begin, entry, read_json, write_audio, write_text
 from personaplex.synth.samples import VOICE_PROMPTS, agent_gain, process_voices, voice_name, write_voice
-from personaplex.synth.scenarios import draw_script
+from personaplex.synth.scenarios import USUAL, draw_script
 from personaplex.synth.summary import summarise
 from personaplex.synth.words import pick
 from personaplex.synth.workers import Pool, workers
@@ -44,6 +44,7 @@ class Plan:
         split: `train` or `test`.
         others: voices of further engines that users of `train` may have; by default those that are installed.
         model: which language model writes the words; None for the grammar alone.
+        mix: share of each kind of conversation (`scenarios.KINDS`).
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Plan:
     split: str
     others: tuple[str, ...] = field(default_factory=engines.others)
     model: Model | None = None
+    mix: Mapping[str, float] = field(default_factory=lambda: USUAL)
 
     @property
     def engines(self) -> list[str]:
@@ -60,7 +62,8 @@ class Plan:
     def as_dict(self) -> dict[str, object]:
         """What the files depend on, for JSON."""
         writer = "grammar" if self.model is None else self.model.title
-        return {"seed": self.seed, "split": self.split, "engines": self.engines, "writer": writer}
+        mixed = {} if self.mix == USUAL else {"mix": dict(self.mix)}
+        return {"seed": self.seed, "split": self.split, "engines": self.engines, "writer": writer, **mixed}
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def write_dialogue(plan: Plan, index: int) -> float:
 def _play(plan: Plan, rng: np.random.Generator, attempt: int) -> _Scene:
     agent = AGENTS[pick(rng, list(AGENTS))]
     user = random_user(rng, plan.split, plan.others)
-    script = draw_script(rng, plan.split)
+    script = draw_script(rng, plan.split, plan.mix)
     written = Written(script, "grammar") if plan.model is None else _writer(plan.model).write(script)
     voice = voice_name(agent.id, int(rng.integers(VOICE_PROMPTS)))
     dialogue = perform(written.script, process_voices(), agent, user, agent_gain(agent), rng)

@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """A role text, who speaks first, the lines in order. `scenario`: `service`, `qa`, `casual` or `silent`."""
+    """A role text, who speaks first, the lines in order. `scenario`: `service`, `qa`, `casual`, `brief` or `silent`."""
 
     scenario: str
     role: str
@@ -118,7 +118,7 @@ def ask(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool =
         mark = "." if lead.startswith(("I ", "I'm", "Please")) else "?"
         question = f"{lead} {pick(rng, topic.clauses)}{mark}"
     else:
-        question = pick(rng, _wordings(topic, split))
+        question = pick(rng, wordings(topic, split))
         if question.endswith("?") and rng.random() < 0.08:
             question = question[:-1] + pick(rng, _TAILS)
     head = ""
@@ -143,7 +143,7 @@ def ask(rng: np.random.Generator, topic: Topic, opening: str = "", first: bool =
     return Line("user", text, kind, topic.intent, topic.fact)
 
 
-def _wordings(topic: Topic, split: str) -> Sequence[str]:
+def wordings(topic: Topic, split: str) -> Sequence[str]:
     """The direct questions that belong to `split`; all, where there are too few to divide."""
     mine = [
         text

@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from personaplex.speech.tts import words_of
-from personaplex.synth.scenarios import draw_script
+from personaplex.synth.scenarios import USUAL, draw_script
 from personaplex.synth.scripts import Script
 from personaplex.synth.workers import workers
 from personaplex.synth.writer import Model, Writer, Written
@@ -37,7 +38,7 @@ def as_text(script: Script) -> dict[str, object]:
 
 
 def _chunk(
-    seed: int, split: str, count: int, model: Model | None, start: int
+    seed: int, split: str, count: int, model: Model | None, mix: Mapping[str, float], start: int
 ) -> tuple[str, Counter[str], Counter[str]]:
     """Lines, who wrote them, and why what a model wrote was refused."""
     writer = None if model is None else Writer(model)
@@ -45,7 +46,7 @@ def _chunk(
     by: Counter[str] = Counter()
     refusals: Counter[str] = Counter()
     for index in range(start, min(start + _CHUNK, count)):
-        script = draw_script(np.random.default_rng([seed, index, split == "test", 1]), split)
+        script = draw_script(np.random.default_rng([seed, index, split == "test", 1]), split, mix)
         written = Written(script, "grammar") if writer is None else writer.write(script)
         text.append(json.dumps(as_text(written.script)) + "\n")
         by[written.by] += 1
@@ -54,7 +55,13 @@ def _chunk(
 
 
 def write_scripts(
-    folder: Path, seed: int, split: str, count: int, jobs: int = 1, model: Model | None = None
+    folder: Path,
+    seed: int,
+    split: str,
+    count: int,
+    jobs: int = 1,
+    model: Model | None = None,
+    mix: Mapping[str, float] = USUAL,
 ) -> dict[str, object]:
     """Write `count` scripts to `folder/scripts.jsonl`, the same whatever the number of `jobs`.
 
@@ -65,6 +72,7 @@ def write_scripts(
         count: of scripts.
         jobs: processes.
         model: which language model finds the words; None for the grammar alone.
+        mix: share of each kind of conversation (`scenarios.KINDS`).
 
     Returns:
         How many, who wrote them, and why a model's were not taken.
@@ -74,7 +82,7 @@ def write_scripts(
     """
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".scripts.jsonl"
-    job = functools.partial(_chunk, seed, split, count, model)
+    job = functools.partial(_chunk, seed, split, count, model, mix)
     starts = range(0, count, _CHUNK)
     writers: Counter[str] = Counter()
     refusals: Counter[str] = Counter()
