@@ -10,7 +10,7 @@ def draw(logits, sampling, luck):
 
 def test_defaults_are_the_published_ones():
     assert Sampling() == Sampling(
-        temp_audio=0.8, topk_audio=250, temp_text=0.7, topk_text=25, greedy=False, temp_word=0.0
+        temp_audio=0.8, topk_audio=250, temp_text=0.7, topk_text=25, greedy=False, temp_word=0.0, padding_bonus=0.0
     )
 
 
@@ -82,6 +82,21 @@ def test_words_may_have_a_temperature_of_their_own_which_leaves_alone_whether_on
         assert found[1] == alone.text(logits[None], chance[None])[0] and found[2] == 2
 
 
+def test_padding_may_be_made_likelier_or_less():
+    logits, pads, luck = torch.randn(1, 6), (0, 3), torch.arange(0.0, 1.0, 0.01)
+    for word in (0.0, 0.4):
+        settings = Sampling(topk_text=0, temp_word=word, padding_bonus=-1.5)
+        moved = logits.clone()
+        moved[:, [0, 3]] -= 1.5
+        plain = Sampling(topk_text=0, temp_word=word)
+        beside = Chooser([settings, plain, settings.but(greedy=True)], pads=pads)
+        alone = Chooser([plain], pads=pads)
+        for chance in luck:
+            found = beside.text(logits.expand(3, 6), chance.expand(3))
+            assert found[0] == alone.text(moved, chance[None])[0] and found[1] == alone.text(logits, chance[None])[0]
+            assert found[2] == logits.argmax()
+
+
 def test_half_precision_logits_are_drawn_in_float32():
     logits = torch.randn(2, 50).bfloat16()
     luck = torch.rand(2)
@@ -90,7 +105,14 @@ def test_half_precision_logits_are_drawn_in_float32():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temp_audio": 0.0}, {"temp_text": -1.0}, {"temp_text": float("nan")}, {"topk_text": -1}, {"temp_word": -0.1}],
+    [
+        {"temp_audio": 0.0},
+        {"temp_text": -1.0},
+        {"temp_text": float("nan")},
+        {"topk_text": -1},
+        {"temp_word": -0.1},
+        {"padding_bonus": float("nan")},
+    ],
 )
 def test_settings_without_meaning_are_refused(wrong):
     with pytest.raises(ValueError):

@@ -56,6 +56,12 @@ _RUN = (
         "  [default: the model's; 0 as published]",
     ),
     click.option(
+        "--padding-bonus",
+        type=float,
+        help="Added to padding's logits in the text stream; below 0 the model speaks sooner."
+        "  [default: the model's; 0 as published]",
+    ),
+    click.option(
         "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
     ),
     click.option(
@@ -97,6 +103,7 @@ class Given:
     temp_audio: float | None
     temp_text: float | None
     temp_word: float | None
+    padding_bonus: float | None
     topk_audio: int | None
     topk_text: int | None
     role: str | None
@@ -402,6 +409,7 @@ def _systems(given: Given, names: Sequence[str]) -> list[System]:
             "topk_audio": given.topk_audio,
             "temp_text": given.temp_text,
             "temp_word": given.temp_word,
+            "padding_bonus": given.padding_bonus,
             "topk_text": given.topk_text,
             "greedy": given.greedy or None,
         },

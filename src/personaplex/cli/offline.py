@@ -48,6 +48,12 @@ _PATH = click.Path(path_type=Path)
     "  [default: the model's; 0 as published]",
 )
 @click.option(
+    "--padding-bonus",
+    type=float,
+    help="Added to padding's logits in the text stream; below 0 the model speaks sooner."
+    "  [default: the model's; 0 as published]",
+)
+@click.option(
     "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
 )
 @click.option(
@@ -71,6 +77,7 @@ def offline(
     temp_audio: float | None,
     temp_text: float | None,
     temp_word: float | None,
+    padding_bonus: float | None,
     topk_audio: int | None,
     topk_text: int | None,
     batch_size: int,
@@ -103,6 +110,7 @@ def offline(
         temp_text=temp_text,
         topk_text=topk_text,
         temp_word=temp_word,
+        padding_bonus=padding_bonus,
         greedy=greedy or None,
     )
     persona = choose_persona(model, voice_prompt, text_prompt)

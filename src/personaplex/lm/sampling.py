@@ -6,6 +6,7 @@ arithmetic row by row, so that a row's token depends on its own logits, settings
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,6 +26,7 @@ class Sampling:
             certain of its words and yet need some luck to begin. 0 for no temperature of their own.
         topk_text: candidates of the text tokens; 0 for all.
         greedy: always the likeliest token; the other fields then mean nothing.
+        padding_bonus: added to the logits of padding in the text stream; below 0 a model that hesitates speaks sooner.
     """
 
     temp_audio: float = 0.8
@@ -33,12 +35,15 @@ class Sampling:
     topk_text: int = 25
     greedy: bool = False
     temp_word: float = 0.0
+    padding_bonus: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.temp_audio > 0 and self.temp_text > 0):  # also refuses NaN
             raise ValueError("a temperature must be above 0; for no randomness at all choose greedy")
         if not self.temp_word >= 0:
             raise ValueError("the words' own temperature must be above 0, or 0 for none of their own")
+        if not math.isfinite(self.padding_bonus):
+            raise ValueError("the bonus of padding must be a number")
         if self.topk_audio < 0 or self.topk_text < 0:
             raise ValueError("top-k must be at least 1, or 0 for all tokens")
 
@@ -53,7 +58,7 @@ class Chooser:
     Args:
         rows: one `Sampling` for each row.
         device: where the logits are.
-        pads: ids of text tokens that are no words; needed for `temp_word`.
+        pads: ids of text tokens that are no words; needed for `temp_word` and `padding_bonus`.
     """
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device | str | None = None, pads: Sequence[int] = ()):
@@ -68,9 +73,17 @@ class Chooser:
             assert self._pads, "to tell words from padding, the padding must be known"
             self._word = torch.tensor([row.temp_word or row.temp_text for row in rows], device=device)[:, None]
             self._has_word = torch.tensor([row.temp_word > 0 for row in rows], device=device)[:, None]
+        self._bonus: torch.Tensor | None = None
+        if any(row.padding_bonus and not row.greedy for row in rows):
+            assert self._pads, "to add to padding, it must be known"
+            bonuses = [0.0 if row.greedy else row.padding_bonus for row in rows]
+            self._bonus = torch.tensor(bonuses, device=device)[:, None]
 
     def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
+        if self._bonus is not None:
+            logits = logits.float().clone()
+            logits[:, self._pads] += self._bonus
         if self._word is not None:
             apart = words_apart(logits, self._text.temperature, self._word, self._pads)
             logits = torch.where(self._has_word & ~self._greedy[:, None], apart, logits.float())
