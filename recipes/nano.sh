@@ -12,12 +12,14 @@ set -euo pipefail
 WORK=${WORK:-work/nano}
 OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/models/nano
 HOURS=${HOURS:-50}                    # of dialogue
+BRIEF_HOURS=${BRIEF_HOURS:-4}         # more of it, of stories and of turns of few words
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
 DEEPER_STEPS=${DEEPER_STEPS:-4500}    # of the codec with twice the blocks in its ear
 SPEAK_STEPS=${SPEAK_STEPS:-7200}      # of learning to speak
 LISTEN_STEPS=${LISTEN_STEPS:-5300}    # to understand
-LM_STEPS=${LM_STEPS:-4800}            # and to take turns
+LM_STEPS=${LM_STEPS:-4800}            # to take turns
+LAST_STEPS=${LAST_STEPS:-1100}        # and the last of it, with stories and turns of few words
 HELD_OUT=${HELD_OUT:-60}              # dialogues to measure the language model on; 0 for none
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
@@ -29,6 +31,8 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 # 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival and Pico where they are), word
 #    and phone times; and more scripts in writing only. (45 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
+[ -f "$WORK/brief/stats.json" ] || python -m personaplex.synth --out "$WORK/brief" --hours "$BRIEF_HOURS" --seed 2 --workers 2 \
+    --mix story=3,brief=4,service=3
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
 # 2. The words: SentencePiece with byte fallback.
@@ -45,11 +49,12 @@ train done --run "$WORK/codec" --steps "$DEEPER_STEPS" || exit 0
 
 # 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (20 minutes)
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$WORK/codec" --out "$WORK/codes"
+[ -f "$WORK/codes-brief/index.json" ] || train encode --corpus "$WORK/brief" --codec "$WORK/codec" --out "$WORK/codes-brief"
 
 # 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. Some
 #    of the examples have no sound: finding an answer in a role is a skill of reading. First it learns to speak; then sound
 #    weighs little and hearing much, since what a small model lacks longest is to understand; last, half of the examples
-#    hold mistakes that it must recover from. (2 + 1.7 + 1.5 hours)
+#    hold mistakes that it must recover from. (2 + 1.7 + 1.5 hours and 20 minutes)
 lm=(train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$WORK/tokenizer.model" --preset "$PRESET"
     --rate 8e-4 --hold 0.73 --padding 0.6 --copying 2 --spoken-roles --lead 2 --reading 0.15 --text-only 0.2 "${budget[@]}")
 "${lm[@]}" --run "$WORK/speak" --steps "$SPEAK_STEPS"
@@ -57,9 +62,13 @@ train done --run "$WORK/speak" --steps "$SPEAK_STEPS" || exit 0
 lm+=(--semantic 0.5 --acoustic 0.05 --foresight 0.5)
 "${lm[@]}" --run "$WORK/listen" --start-from "$WORK/speak" --steps "$LISTEN_STEPS" --seed 1 --hearing 1.5
 train done --run "$WORK/listen" --steps "$LISTEN_STEPS" || exit 0
-"${lm[@]}" --run "$WORK/lm" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
-    --padding 0.9 --hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.25 --corrupt 0.12
-train done --run "$WORK/lm" --steps "$LM_STEPS" || exit 0
+mistakes=(--hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.35 --corrupt 0.12)
+"${lm[@]}" --run "$WORK/turns" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
+    --padding 1.05 "${mistakes[@]}"
+train done --run "$WORK/turns" --steps "$LM_STEPS" || exit 0
+"${lm[@]}" --codes "$WORK/codes-brief" "$WORK/codes" --run "$WORK/lm" --start-from "$WORK/turns" --steps "$LAST_STEPS" --seed 3 \
+    --rate 4e-4 --warmup 20 --hold 0.3 --ema 0.995 --padding 1.1 "${mistakes[@]}"
+train done --run "$WORK/lm" --steps "$LAST_STEPS" || exit 0
 
 # 6. What it has learnt, on dialogues of names, facts and voices that it has not met. (5 minutes)
 if [ "$HELD_OUT" -gt 0 ]; then
@@ -69,7 +78,8 @@ if [ "$HELD_OUT" -gt 0 ]; then
 fi
 
 # 7. The model directory: weights in 8 bits, of the codec's ear and codebooks in 16, tokenizer, eighteen voices.
-train export --codec "$WORK/codec" --lm "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT" \
+#    Of both last stages the mean is the better model.
+train export --codec "$WORK/codec" --lm "$WORK/turns" "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT" \
     --temp-text 0.75 --temp-word 0.4 --temp-audio 0.6
 echo "The model is in $OUT: personaplex serve --model $OUT"
 

@@ -20,11 +20,13 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
     small = {
         "WORK": str(tmp_path),
         "HOURS": "0.02",
+        "BRIEF_HOURS": "0.01",
         "CODEC_STEPS": "3",
         "DEEPER_STEPS": "2",
         "SPEAK_STEPS": "2",
         "LISTEN_STEPS": "2",
         "LM_STEPS": "2",
+        "LAST_STEPS": "2",
         "SCRIPTS": "200",
         "PRESET": "tiny",
         "HELD_OUT": "0",
