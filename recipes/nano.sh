@@ -78,7 +78,7 @@ if [ "$HELD_OUT" -gt 0 ]; then
 fi
 
 # 7. The model directory: weights in 8 bits, of the codec's ear and codebooks in 16, tokenizer, eighteen voices.
-#    Of both last stages the mean is the better model.
+#    Of the language model the mean of both last stages.
 train export --codec "$WORK/codec" --lm "$WORK/turns" "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT" \
     --temp-text 0.75 --temp-word 0.4 --temp-audio 0.6
 echo "The model is in $OUT: personaplex serve --model $OUT"

@@ -74,6 +74,18 @@ def test_stretch_and_warp():
 
 
 @engines
+def test_a_timbre_adds_where_it_says():
+    voices, plain = Voices(), SPEAKERS[0]
+    bright = voices.say(TEXT, Speaker("bright", "flite", "slt", "F", timbre=(0.0, 0.0, 0.0, 0.0, 6.0, 6.0, 6.0))).pcm
+
+    def ratio(pcm):
+        power, hertz = np.abs(np.fft.rfft(pcm)) ** 2, np.fft.rfftfreq(len(pcm), 1 / SAMPLE_RATE)
+        return 10 * np.log10(power[(hertz > 2400) & (hertz < 7000)].sum() / power[(hertz > 100) & (hertz < 1200)].sum())
+
+    assert ratio(bright) - ratio(voices.say(TEXT, plain).pcm) == pytest.approx(6, abs=1.5)
+
+
+@engines
 def test_times_taken_from_another_voice():
     """What flite says with one voice tells when another says it; flite's own times are the truth."""
     voices = Voices()

@@ -15,7 +15,7 @@ import soxr
 from personaplex.frames import SAMPLE_RATE
 from personaplex.speech.align import align, sounding
 from personaplex.speech.flite import Flite
-from personaplex.speech.tts import MissingEngine, Speaker, SpeechError, Utterance, finish, words_of
+from personaplex.speech.tts import MissingEngine, Speaker, SpeechError, Utterance, finish
 
 VOICES = ("en-US", "en-GB")
 _INSTALL = "Pico is not installed: pip install ttspico (it needs a C compiler)."
@@ -57,6 +57,4 @@ class Pico:
         start, end = sounding(heard)
         heard = heard[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]
         words, phones = align(heard, guide)
-        if len(words) != len(words_of(text)):
-            raise SpeechError(f"flite reads {text!r} as {len(words)} words; spell its figures and signs out.")
         return finish(heard, SAMPLE_RATE, words, phones)
