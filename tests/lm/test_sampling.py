@@ -97,6 +97,14 @@ def test_padding_may_be_made_likelier_or_less():
             assert found[2] == logits.argmax()
 
 
+def test_what_is_never_to_be_said_is_not_chosen():
+    logits = torch.tensor([[9.0, 1.0, 0.0, 0.0]] * 2)
+    chooser = Chooser([Sampling(), Sampling(greedy=True)], unsaid=[0])
+    assert chooser.text(logits, torch.tensor([0.0, 0.0])).tolist() == [1, 1]
+    assert chooser.audio(logits, torch.tensor([0.0, 0.0])).tolist() == [0, 0]  # of the text alone
+    assert logits[0, 0] == 9.0
+
+
 def test_half_precision_logits_are_drawn_in_float32():
     logits = torch.randn(2, 50).bfloat16()
     luck = torch.rand(2)

@@ -1,6 +1,6 @@
 import pytest
 
-from personaplex.persona.role import clean_role, wrap_role
+from personaplex.persona.role import clean_role, tag_pieces, wrap_role
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,21 @@ def test_an_empty_role_is_no_text_at_all(role):
 def test_figures_are_in_words_for_models_that_were_trained_so():
     assert wrap_role("Labor is $60.", spoken=True) == "<system> Labor is sixty dollars. <system>"
     assert wrap_role("Labor is $60.") == "<system> Labor is $60. <system>"
+
+
+class _Pieces:
+    """A tokenizer that may have a piece of its own for the tag."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    def encode(self, text):
+        return list(range(len(self.pieces)))
+
+    def piece(self, token):
+        return self.pieces[token]
+
+
+def test_a_piece_of_the_tags_own_is_told_apart_from_pieces_that_words_are_made_of():
+    assert tag_pieces(_Pieces(" ", "<system>")) == [1]
+    assert tag_pieces(_Pieces(" <", "system", ">")) == []

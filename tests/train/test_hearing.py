@@ -14,6 +14,7 @@ from personaplex.train.__main__ import PRESETS, main
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import read_lm
 from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
+from personaplex.train.losses import own_ear
 from personaplex.train.talks import Talk, TalkPack, read_talks, talks_of, telling
 from tests.helpers import HEARD, tiny_lm, tiny_tokenizer
 
@@ -69,6 +70,19 @@ def test_words_are_misheard_on_the_input_alone(dialogues, hearing):
     assert torch.equal(out[:, :-1], columns[:, :-1]) and torch.equal(out[:, -1][~words], columns[:, -1][~words])
     dropped = (out[:, -1][words] == PAD).float().mean()
     assert 0.1 < dropped < 0.4 and (out[:, -1] != columns[:, -1])[words & (out[:, -1] != PAD)].any()
+
+
+def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogues, hearing):
+    batch = dialogues.batch(0, 0, 4)
+    inputs = lag(batch.frames, hearing.layout)[:, :, :-1]
+    out = own_ear(hearing, inputs, batch.heard_loss, 1.0, torch.Generator())
+    assert torch.equal(out[:, :-1], inputs[:, :-1])  # the other streams are as ever
+    guesses = hearing(batch.frames).heard.argmax(dim=-1)
+    for row, learnt in enumerate(batch.heard_loss[:, :-1]):
+        assert torch.equal(out[row, -1, 1:][learnt], guesses[row, :-1][learnt])
+        assert torch.equal(out[row, -1, 1:][~learnt], inputs[row, -1, 1:][~learnt])
+    assert torch.equal(own_ear(hearing, inputs, batch.heard_loss, 0.0, torch.Generator()), inputs)
+    assert losses(hearing, batch, replace(EXACT, heard_own=1.0))["heard"] != losses(hearing, batch)["heard"]
 
 
 def test_an_example_of_words_alone_has_no_sound_and_learns_the_agents_words(talks, hearing, tokenizer):

@@ -21,6 +21,7 @@ from personaplex.lm.sampling import Chooser, Sampling
 from personaplex.nn.layout import lay_out_for_steps
 from personaplex.persona.persona import Persona, PromptedModel, TextEncoder, build_prompt
 from personaplex.persona.prompt import Prompt
+from personaplex.persona.role import tag_pieces
 
 PREFIX_BYTES = 1 << 30  # memory for the prompts of personas seen before
 
@@ -107,6 +108,7 @@ class Engine:
         self.layout = model.lm.layout
         self.device = model.lm.text_emb.weight.device
         self._pads = (self.layout.text_pad, self.layout.text_end_pad)
+        self._unsaid = tag_pieces(model.tokenizer)
         self.prefixes = PrefixCache(prefix_bytes)
         self.totals = Totals()
         self._exact_times = exact_times and self.device.type == "cuda"
@@ -178,7 +180,7 @@ class Engine:
             alternatives=alternatives,
         )
         luck = conversation.draw()[None].to(self.device)
-        choice = self._watched(Chooser([sampling], self.device, self._pads), alternatives)
+        choice = self._watched(Chooser([sampling], self.device, self._pads, self._unsaid), alternatives)
         self._stepper.begin(row, prefix, luck, choice)
         if isinstance(choice, Watched):
             conversation.consider(choice.rows()[0])
@@ -273,7 +275,8 @@ class Engine:
     def _choose_anew(self) -> None:
         # Rows that nobody is in are greedy: then a batch of greedy conversations draws no distributions at all.
         empty = Sampling(greedy=True)
-        chooser = Chooser([row.sampling if row else empty for row in self._rows], self.device, self._pads)
+        rows = [row.sampling if row else empty for row in self._rows]
+        chooser = Chooser(rows, self.device, self._pads, self._unsaid)
         self._chooser = self._watched(chooser, max(row.alternatives if row else 0 for row in self._rows))
 
     def _watched(self, choice: Choice, alternatives: int) -> Choice:

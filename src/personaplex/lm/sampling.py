@@ -59,15 +59,23 @@ class Chooser:
         rows: one `Sampling` for each row.
         device: where the logits are.
         pads: ids of text tokens that are no words; needed for `temp_word` and `padding_bonus`.
+        unsaid: ids of text tokens that are never chosen, such as a prompt's tags.
     """
 
-    def __init__(self, rows: Sequence[Sampling], device: torch.device | str | None = None, pads: Sequence[int] = ()):
+    def __init__(
+        self,
+        rows: Sequence[Sampling],
+        device: torch.device | str | None = None,
+        pads: Sequence[int] = (),
+        unsaid: Sequence[int] = (),
+    ):
         self._all_greedy = all(row.greedy for row in rows)
         self._any_greedy = any(row.greedy for row in rows)
         self._greedy = torch.tensor([row.greedy for row in rows], device=device)
         self._text = Limits([row.temp_text for row in rows], [row.topk_text for row in rows], device)
         self._audio = Limits([row.temp_audio for row in rows], [row.topk_audio for row in rows], device)
         self._pads = list(pads)
+        self._unsaid = torch.tensor(list(unsaid), device=device) if len(unsaid) else None
         self._word: torch.Tensor | None = None
         if any(row.temp_word and not row.greedy for row in rows):
             assert self._pads, "to tell words from padding, the padding must be known"
@@ -81,6 +89,8 @@ class Chooser:
 
     def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
+        if self._unsaid is not None:
+            logits = logits.index_fill(1, self._unsaid, float("-inf"))
         if self._bonus is not None:
             logits = logits.float().clone()
             logits[:, self._pads] += self._bonus

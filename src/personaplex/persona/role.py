@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Protocol
 
 from personaplex.spelling import spell_out
 
@@ -35,3 +36,18 @@ def wrap_role(role: str, spoken: bool = False) -> str:
     plain = clean_role(role)
     plain = spell_out(plain) if spoken else plain
     return f"{TAG} {plain} {TAG}" if plain else ""
+
+
+class _Pieces(Protocol):
+    def encode(self, text: str) -> list[int]: ...
+
+    def piece(self, token: int) -> str: ...
+
+
+def tag_pieces(tokenizer: _Pieces) -> list[int]:
+    """The ids that stand for a whole tag, which an agent must not say.
+
+    A tokenizer may have one of its own for the tag. Where it is spelt in several pieces, words are made of them too,
+    and there is none.
+    """
+    return [token for token in tokenizer.encode(TAG) if tokenizer.piece(token).strip() == TAG]

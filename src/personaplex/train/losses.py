@@ -44,6 +44,8 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     spoken = spoken_columns(batch.speech)
     sampled = torch.rand(spoken.shape, generator=random) < settings.silent
     targets = columns[:, :, 1:].transpose(1, 2)
+    if settings.heard_own and model.heard_linear is not None:
+        inputs = own_ear(model, inputs, batch.heard_loss, settings.heard_own, random)
     hidden = model.temporal(model.embed(inputs))
 
     def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,6 +78,28 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         heard,
         heard_columns[:, -1],
     )
+
+
+@torch.no_grad()
+def own_ear(
+    model: LanguageModel, inputs: torch.Tensor, learnt: torch.Tensor, share: float, random: torch.Generator
+) -> torch.Tensor:
+    """Inputs int64 `[B, S, T]` in which, for a share of the examples, the user's words are the model's own guesses.
+
+    A guess takes the place of a target: of the column after each that `learnt`, bool `[B, T]`, marks.
+    """
+    rows = (torch.rand(len(inputs), generator=random) < share).nonzero()[:, 0]
+    if not len(rows) or not learnt.any():
+        return inputs
+    layout, device = model.layout, inputs.device
+    rows, learnt = rows.to(device), learnt.to(device)
+    hidden = model.temporal(model.embed(inputs[rows]))
+    guessed = model.heard_linear(hidden).argmax(dim=-1)
+    words = inputs[rows][:, layout.heard_text][:, 0]
+    words[:, 1:] = torch.where(learnt[rows, :-1], guessed[:, :-1], words[:, 1:])
+    out = inputs.clone()
+    out[rows, layout.streams - 1] = words
+    return out
 
 
 def spoken_columns(speech: torch.Tensor) -> torch.Tensor:
