@@ -44,7 +44,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     spoken = spoken_columns(batch.speech)
     sampled = torch.rand(spoken.shape, generator=random) < settings.silent
     targets = columns[:, :, 1:].transpose(1, 2)
-    if settings.heard_own and model.heard_linear is not None:
+    if settings.heard_own:
         inputs = own_ear(model, inputs, batch.heard_loss, settings.heard_own, random)
     hidden = model.temporal(model.embed(inputs))
 
@@ -88,13 +88,14 @@ def own_ear(
 
     A guess takes the place of a target: of the column after each that `learnt`, bool `[B, T]`, marks.
     """
+    listen = model.heard_linear
     rows = (torch.rand(len(inputs), generator=random) < share).nonzero()[:, 0]
-    if not len(rows) or not learnt.any():
+    if listen is None or not len(rows) or not learnt.any():
         return inputs
     layout, device = model.layout, inputs.device
     rows, learnt = rows.to(device), learnt.to(device)
     hidden = model.temporal(model.embed(inputs[rows]))
-    guessed = model.heard_linear(hidden).argmax(dim=-1)
+    guessed = listen(hidden).argmax(dim=-1)
     words = inputs[rows][:, layout.heard_text][:, 0]
     words[:, 1:] = torch.where(learnt[rows, :-1], guessed[:, :-1], words[:, 1:])
     out = inputs.clone()
