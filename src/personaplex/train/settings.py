@@ -32,8 +32,8 @@ class LMTraining:
             input: what is said outlives a strange voice better in codebook 0.
         heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
         heard_own: share of examples in which the user's words on the input are the model's own guesses of a first pass
-            (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099; in two passes as Mihaylova and Martins 2019, arXiv
-            1906.07651), so that it learns how far its ear can be trusted.
+            (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099; in two passes as Mihaylova and Martins 2019,
+            arXiv 1906.07651), so that it learns how far its ear can be trusted.
         ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16.
