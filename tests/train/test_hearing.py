@@ -75,13 +75,19 @@ def test_words_are_misheard_on_the_input_alone(dialogues, hearing):
 def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogues, hearing):
     batch = dialogues.batch(0, 0, 4)
     inputs = lag(batch.frames, hearing.layout)[:, :, :-1]
-    out = own_ear(hearing, inputs, batch.heard_loss, 1.0, torch.Generator())
-    assert torch.equal(out[:, :-1], inputs[:, :-1])  # the other streams are as ever
-    guesses = hearing(batch.frames).heard.argmax(dim=-1)
-    for row, learnt in enumerate(batch.heard_loss[:, :-1]):
-        assert torch.equal(out[row, -1, 1:][learnt], guesses[row, :-1][learnt])
-        assert torch.equal(out[row, -1, 1:][~learnt], inputs[row, -1, 1:][~learnt])
-    assert torch.equal(own_ear(hearing, inputs, batch.heard_loss, 0.0, torch.Generator()), inputs)
+
+    def guessed(passes, share=1.0):
+        return own_ear(hearing, inputs, batch.heard_loss, share, passes, torch.Generator().manual_seed(0))
+
+    once, learnt = guessed(1), batch.heard_loss[:, :-1]
+    assert torch.equal(once[:, :-1], inputs[:, :-1])  # the other streams are as ever
+    assert torch.equal(once[:, -1, 1:][learnt], hearing(batch.frames).heard.argmax(dim=-1)[:, :-1][learnt])
+    assert torch.equal(once[:, -1, 1:][~learnt], inputs[:, -1, 1:][~learnt])
+    assert torch.equal(guessed(1, share=0.0), inputs)
+    # In the end nothing changes any more: what it hears is what it makes of all that it heard.
+    free = guessed(inputs.shape[2])
+    heard = hearing.heard_linear(hearing.temporal(hearing.embed(free))).argmax(dim=-1)[:, :-1]
+    assert torch.equal(free[:, -1, 1:][learnt], heard[learnt])
     assert losses(hearing, batch, replace(EXACT, heard_own=1.0))["heard"] != losses(hearing, batch)["heard"]
 
 

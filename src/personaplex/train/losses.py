@@ -45,7 +45,8 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     sampled = torch.rand(spoken.shape, generator=random) < settings.silent
     targets = columns[:, :, 1:].transpose(1, 2)
     if settings.heard_own:
-        inputs = own_ear(model, inputs, batch.heard_loss, settings.heard_own, random)
+        passes = int(torch.randint(settings.heard_passes, (), generator=random)) + 1
+        inputs = own_ear(model, inputs, batch.heard_loss, settings.heard_own, passes, random)
     hidden = model.temporal(model.embed(inputs))
 
     def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,24 +83,41 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
 
 @torch.no_grad()
 def own_ear(
-    model: LanguageModel, inputs: torch.Tensor, learnt: torch.Tensor, share: float, random: torch.Generator
+    model: LanguageModel,
+    inputs: torch.Tensor,
+    learnt: torch.Tensor,
+    share: float,
+    passes: int,
+    random: torch.Generator,
 ) -> torch.Tensor:
-    """Inputs int64 `[B, S, T]` in which, for a share of the examples, the user's words are the model's own guesses.
+    """Input columns in which, for a share of the examples, the user's words are the model's own guesses.
 
-    A guess takes the place of a target: of the column after each that `learnt`, bool `[B, T]`, marks.
+    A guess takes the place of a target. After as many passes as there are columns they would be what the model hears
+    when it runs freely, by the likeliest token; some passes are near to that.
+
+    Args:
+        model: the model.
+        inputs: int64 `[B, S, T]`.
+        learnt: bool `[B, T]`, marks columns after which a word of the user's, or none, is a target.
+        share: of the examples.
+        passes: how often to guess, each time from the guesses before.
+        random: draws the examples.
+
+    Returns:
+        int64 `[B, S, T]`.
     """
     listen = model.heard_linear
     rows = (torch.rand(len(inputs), generator=random) < share).nonzero()[:, 0]
     if listen is None or not len(rows) or not learnt.any():
         return inputs
-    layout, device = model.layout, inputs.device
-    rows, learnt = rows.to(device), learnt.to(device)
-    hidden = model.temporal(model.embed(inputs[rows]))
-    guessed = listen(hidden).argmax(dim=-1)
-    words = inputs[rows][:, layout.heard_text][:, 0]
-    words[:, 1:] = torch.where(learnt[rows, :-1], guessed[:, :-1], words[:, 1:])
+    rows = rows.to(inputs.device)
+    drawn, learnt = inputs[rows], learnt.to(inputs.device)[rows, :-1]
+    words = drawn[:, model.layout.heard_text][:, 0, 1:]  # a view: what is written here is read in the next pass
+    for _ in range(passes):
+        guessed = listen(model.temporal(model.embed(drawn))).argmax(dim=-1)[:, :-1]
+        words.copy_(torch.where(learnt, guessed, words))
     out = inputs.clone()
-    out[rows, layout.streams - 1] = words
+    out[rows] = drawn
     return out
 
 
