@@ -34,7 +34,7 @@ class LMTraining:
         heard_own: share of examples in which the user's words on the input are the model's own guesses of a first pass
             (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099; in two passes as Mihaylova and Martins 2019,
             arXiv 1906.07651), so that it learns how far its ear can be trusted.
-        heard_passes: most first passes, each reading the guesses of the one before; every batch draws from 1 to so many.
+        heard_passes: most first passes, each reading the guesses of the one before; a batch draws from 1 to so many.
             Errors breed errors: only after some passes are the guesses as wrong as in a conversation.
         ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
         seed: of the initial weights and of the data order.
