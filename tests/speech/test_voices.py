@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from personaplex.frames import SAMPLE_RATE
-from personaplex.speech import festival, pico
+from personaplex.speech import festival, kokoro, pico
 from personaplex.speech.align import align
 from personaplex.speech.engines import Voices, others
 from personaplex.speech.speakers import AGENTS, HELD_OUT, random_user
 from personaplex.speech.tts import Speaker, SpeechError, display_words, words_of
 
 TEXT = "Hi there, my dishwasher's broken. How much is a repair?"
+NATURAL = kokoro.mixture("jf_alpha", "jm_kumo", 0.3)
 SPEAKERS = [
     Speaker("plain", "flite", "slt", "F"),
     Speaker("bent", "flite", "awb", "M", pitch=0.9, warp=1.1, stretch=1.1),
@@ -21,6 +22,7 @@ SPEAKERS = [
     Speaker("hoarse", "flite", "awb", "M", melody=1.6, low=1.1, high=0.9, breath=0.4),
     *(Speaker(voice, "festival", voice, "M", pitch=1.2, warp=1.1) for voice in festival.installed()),
     *(Speaker(voice, "pico", voice, "F", pitch=0.9, stretch=1.1) for voice in pico.installed()),
+    *(Speaker(f"kokoro-{voice}", "kokoro", NATURAL, "F", warp=0.9) for voice in kokoro.installed()),
     Speaker("coloured", "flite", "slt", "F", timbre=(6.0, 3.0, 0.0, -4.0, 4.0, 0.0, -6.0)),
 ]
 

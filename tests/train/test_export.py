@@ -51,6 +51,8 @@ def test_the_directory_holds_the_codec_that_a_corpus_is_encoded_with_and_its_dec
     stored = export().codec
     for name, tensor in read_codec(tmp_path / "codec").state_dict().items():
         assert torch.allclose(stored.state_dict()[name], tensor, rtol=1e-6, atol=0), name
+    for name, tensor in read_codec(tmp_path / "model").state_dict().items():  # the directory is as good as the run
+        assert torch.allclose(stored.state_dict()[name], tensor, rtol=1e-6, atol=0), name
     codes = torch.randint(codec.card, (1, codec.codebooks, 20), generator=torch.Generator().manual_seed(0))
     before, after = codec.decode(codes), stored.decode(codes)
     assert 0 < (after - before).square().mean() < 1e-3 * before.square().mean()

@@ -9,10 +9,19 @@ import torch
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE
 from personaplex.train.__main__ import main
+from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import DialoguePack, Drawing
 from personaplex.train.export import read_lm
 from personaplex.train.losses import lm_losses
-from personaplex.train.measure import DECISION_FRAMES, TURN_FRAMES, begins_within, decisions, measure_run, table
+from personaplex.train.measure import (
+    DECISION_FRAMES,
+    OWN_PASSES,
+    TURN_FRAMES,
+    begins_within,
+    decisions,
+    measure_run,
+    table,
+)
 from personaplex.train.settings import LMTraining
 from tests.helpers import tiny_tokenizer
 
@@ -70,6 +79,21 @@ def test_losses_are_those_of_training_with_nothing_corrupted(run, codes, tokeniz
     assert measure_run(run, codes, tokenizer, batch=1)["figures"]["answers"] == pytest.approx(
         result["figures"]["answers"], rel=1e-5
     )  # however many at once
+
+
+def test_what_it_hears_where_it_reads_its_own_guesses(run, codes, tokenizer):
+    model = read_lm(run)
+    batch = DialoguePack(codes, tokenizer, model.layout, HELD_OUT).batch_of(range(4), 0)
+    frames, learnt = batch.frames.clone(), batch.heard_loss
+    with torch.no_grad():
+        for _ in range(OWN_PASSES):
+            frames[:, -1] = torch.where(learnt, model(frames).heard.argmax(dim=-1), frames[:, -1])
+        logits = model(frames).heard
+    logits[..., [model.layout.text_pad, model.layout.text_end_pad]] = float("-inf")
+    words = learnt & ~is_padding(batch.frames[:, -1], model.layout)
+    expected = (logits.argmax(dim=-1) == batch.frames[:, -1])[words].float().mean()
+    figure = measure_run(run, codes, tokenizer)["figures"]["own_heard_words_right"]
+    assert figure == {"value": pytest.approx(float(expected)), "of": int(words.sum())}
 
 
 def test_decisions_are_asked_of_a_model_that_has_not_begun(run, codes, tokenizer):

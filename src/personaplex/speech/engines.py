@@ -5,21 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from personaplex.speech import festival, pico
+from personaplex.speech import festival, kokoro, pico
 from personaplex.speech.colour import recolour
 from personaplex.speech.espeak import Espeak
 from personaplex.speech.festival import Festival
 from personaplex.speech.flite import Flite
+from personaplex.speech.kokoro import Kokoro
 from personaplex.speech.pico import Pico
 from personaplex.speech.tts import TTS, Speaker, SpeechError, Utterance, words_of
 
-_ENGINES: dict[str, Callable[[], TTS]] = {"flite": Flite, "espeak": Espeak, "festival": Festival, "pico": Pico}
+_ENGINES: dict[str, Callable[[], TTS]] = {
+    "flite": Flite,
+    "espeak": Espeak,
+    "festival": Festival,
+    "pico": Pico,
+    "kokoro": Kokoro,
+}
 
 
-def others() -> tuple[str, ...]:
-    """The voices at hand of engines that are not everywhere, as `festival ked`; corpora do without those absent."""
-    at_hand = {"festival": festival.installed(), "pico": pico.installed()}
-    return tuple(f"{engine} {voice}" for engine, voices in at_hand.items() for voice in voices)
+OTHERS = ("festival", "pico", "kokoro")
+"""The engines that are not everywhere."""
+
+
+def others(engine: str | None = None) -> tuple[str, ...]:
+    """The voices at hand of the engines that are not everywhere, as `festival ked`; corpora do without those absent.
+
+    MissingEngine where `engine`, one of `OTHERS`, is asked for and absent.
+    """
+    at_hand = {"festival": festival.installed(), "pico": pico.installed(), "kokoro": kokoro.installed()}
+    if engine is not None and not at_hand[engine]:
+        _ENGINES[engine]()  # says what to install
+    return tuple(f"{name} {voice}" for name in OTHERS if engine in (None, name) for voice in at_hand[name])
 
 
 class Voices:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from personaplex.speech import kokoro
 from personaplex.speech.colour import BANDS
 from personaplex.speech.tts import Speaker
 
@@ -62,24 +63,26 @@ _OTHERS = {
     "festival slt-hts": ("F", 0.05),
     "pico en-US": ("F", 0.08),
     "pico en-GB": ("F", 0.06),
+    "kokoro any": ("F", 0.08),  # mostly; slow, and natural
 }
 _TIMBRE_DB = 3.5  # standard deviation of what a throat adds or takes at each of `colour.BANDS`
 
 
-def random_user(rng: np.random.Generator, split: str, others: Sequence[str] = ()) -> Speaker:
+def random_user(rng: np.random.Generator, split: str, others: Sequence[str] = (), only: bool = False) -> Speaker:
     """Draw a user.
 
     Args:
         rng: all chance comes from it.
         split: for `train` a voice that is not held out, bent; for `test` one of those, lightly bent.
         others: voices of engines that are not everywhere, for `train` (`engines.others()`).
+        only: for `train`, nobody else.
     """
     if split == "test":
         voice = "kal16" if rng.random() < 0.5 else "en-us+f4"
         engine, sex = ("flite" if voice == "kal16" else "espeak"), HELD_OUT[voice]
         bent = {"pitch": rng.uniform(0.94, 1.06), "warp": rng.uniform(0.97, 1.03), "stretch": rng.uniform(0.92, 1.08)}
     else:
-        engine, voice, sex, bent = _train_user(rng, others)
+        engine, voice, sex, bent = _train_user(rng, others, only)
     tag = int(rng.integers(16**6))
     gap = int(rng.choice([0, 0, 0, 2, 5])) if engine == "espeak" and split == "train" else 0
     rounded = {name: round(float(value), 3) for name, value in bent.items()}
@@ -89,9 +92,13 @@ def random_user(rng: np.random.Generator, split: str, others: Sequence[str] = ()
     return Speaker(f"user-{voice}-{tag:06x}", engine, voice, sex, split=split, gap=gap, timbre=timbre, **rounded)
 
 
-def _train_user(rng: np.random.Generator, others: Sequence[str]) -> tuple[str, str, str, dict[str, float]]:
-    shares = [_OTHERS[name][1] for name in others]
-    drawn = str(rng.choice([*others, ""], p=[*shares, 1 - sum(shares)]))
+def _train_user(rng: np.random.Generator, others: Sequence[str], only: bool) -> tuple[str, str, str, dict[str, float]]:
+    shares = np.array([_OTHERS[name][1] for name in others])
+    drawn = str(
+        rng.choice(others, p=shares / shares.sum())
+        if only
+        else rng.choice([*others, ""], p=[*shares, 1 - shares.sum()])
+    )
     engine, _, voice = drawn.partition(" ")
     if drawn:
         sex = _OTHERS[drawn][0]
@@ -99,6 +106,12 @@ def _train_user(rng: np.random.Generator, others: Sequence[str]) -> tuple[str, s
         bent = {"pitch": rng.uniform(0.78, 1.5), "warp": rng.uniform(0.88, 1.2), "stretch": rng.uniform(0.78, 1.15)}
     elif engine == "pico":  # low and large enough, a woman is taken for a man
         bent = {"pitch": rng.uniform(0.55, 1.4), "warp": rng.uniform(0.8, 1.15), "stretch": rng.uniform(0.75, 1.2)}
+    elif engine == "kokoro":
+        first, second = (str(rng.choice(kokoro.VOICES)) for _ in range(2))
+        voice = kokoro.mixture(first, second, rng.uniform(0, 1))
+        sex = "M" if all(name.startswith("jm") for name in (first, second)) else sex
+        warp = rng.uniform(0.75, 1.15)  # its pitch goes with it
+        bent = {"pitch": warp, "warp": warp, "stretch": rng.uniform(0.8, 1.2)}
     elif rng.random() < 0.5:
         engine, voice = "flite", str(rng.choice(list(_FLITE_SEX)))
         sex = _FLITE_SEX[voice]

@@ -34,10 +34,11 @@ class Speaker:
 
     Attributes:
         id: the name under which the speaker appears in corpora.
-        engine: `flite`, `espeak`, `festival` or `pico`.
+        engine: `flite`, `espeak`, `festival`, `pico` or `kokoro`.
         voice: the engine's own name of the voice, such as `slt` or `en-us+f2`.
         sex: `F` or `M`.
-        pitch: factor on the fundamental frequency as heard. flite's `rms` ignores it: its pitch follows `warp` alone.
+        pitch: factor on the fundamental frequency as heard. flite's `rms` and Kokoro ignore it: their pitch
+            follows `warp` alone.
         warp: factor on the formant frequencies; above 1 sounds like a smaller person.
         stretch: factor on the duration; above 1 speaks slower.
         split: `agent`, `train` or `test`: the only place where the speaker may appear.

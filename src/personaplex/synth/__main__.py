@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from personaplex.errors import UserError
+from personaplex.speech.engines import OTHERS, others
 
 if TYPE_CHECKING:
     from personaplex.synth.writer import Model
@@ -69,6 +70,12 @@ class _Mix(click.ParamType):
     "of the user's) and brief (turns of a few words).",
 )
 @click.option(
+    "--users",
+    type=click.Choice(OTHERS),
+    help="All users have this engine's voices (kokoro: natural ones, at a hundred times the cost). "
+    "Otherwise they have those of all that are installed, with --split train.",
+)
+@click.option(
     "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
 )
 @click.option(
@@ -99,6 +106,7 @@ def synth(
     workers: int,
     split: str,
     mix: dict[str, float],
+    users: str | None,
     text_only: bool,
     llm: str | None,
     llm_model: str | None,
@@ -119,8 +127,8 @@ def synth(
     OUT/scripts.jsonl        with --text-only, and nothing else: role and turns, one script a line
 
     Needs flite and espeak-ng (Debian: apt install flite espeak-ng); festival with festvox-kdlpc16k and
-    festvox-us-slt-hts, and Pico (pip install ttspico), join where they are installed. Stopped,
-    it goes on where it was. Examples:
+    festvox-us-slt-hts, Pico (pip install ttspico) and Kokoro (docs/data.md) join where they are
+    installed. Stopped, it goes on where it was. Examples:
 
     \b
     personaplex synth --out corpus --hours 30 --seed 1 --workers 4
@@ -131,6 +139,8 @@ def synth(
         raise click.UsageError("Give either --hours or --count.")
     if source is not None and (hours or count or text_only or llm):
         raise click.UsageError("--from imports a corpus as it is; it goes with --out and --workers only.")
+    if users is not None and (split == "test" or source is not None or text_only):
+        raise click.UsageError("--users is for conversations of --split train that are spoken here.")
     if (llm is None) != (llm_model is None):
         raise click.UsageError("--llm and --llm-model go together.")
     if text_only and count is None:
@@ -148,7 +158,8 @@ def synth(
         else:
             from personaplex.synth.corpus import Plan, generate
 
-            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env), mix=mix)
+            voices = others(users)
+            plan = Plan(out, seed, split, voices, users is not None, _model(llm, llm_model, llm_key_env), mix)
             stats = generate(plan, hours or 0.0, count or 0, workers)
     except (UserError, OSError) as error:
         raise click.ClickException(str(error)) from error

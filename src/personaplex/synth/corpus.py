@@ -43,6 +43,7 @@ class Plan:
         seed: all chance comes from it and from a dialogue's index.
         split: `train` or `test`.
         others: voices of further engines that users of `train` may have; by default those that are installed.
+        only: no user of `train` has another voice than those.
         model: which language model writes the words; None for the grammar alone.
         mix: share of each kind of conversation (`scenarios.KINDS`).
     """
@@ -51,6 +52,7 @@ class Plan:
     seed: int
     split: str
     others: tuple[str, ...] = field(default_factory=engines.others)
+    only: bool = False
     model: Model | None = None
     mix: Mapping[str, float] = field(default_factory=lambda: USUAL)
 
@@ -63,7 +65,8 @@ class Plan:
         """What the files depend on, for JSON."""
         writer = "grammar" if self.model is None else self.model.title
         mixed = {} if self.mix == USUAL else {"mix": dict(self.mix)}
-        return {"seed": self.seed, "split": self.split, "engines": self.engines, "writer": writer, **mixed}
+        users = {"users": "no others"} if self.only else {}
+        return {"seed": self.seed, "split": self.split, "engines": self.engines, "writer": writer, **users, **mixed}
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def write_dialogue(plan: Plan, index: int) -> float:
 
 def _play(plan: Plan, rng: np.random.Generator, attempt: int) -> _Scene:
     agent = AGENTS[pick(rng, list(AGENTS))]
-    user = random_user(rng, plan.split, plan.others)
+    user = random_user(rng, plan.split, plan.others, plan.only)
     script = draw_script(rng, plan.split, plan.mix)
     written = Written(script, "grammar") if plan.model is None else _writer(plan.model).write(script)
     voice = voice_name(agent.id, int(rng.integers(VOICE_PROMPTS)))

@@ -17,6 +17,8 @@ from personaplex.errors import UserError
 from personaplex.train.options import add_options, read_options
 from personaplex.train.presets import PRESETS, sizes
 
+_A_CODEC = "run folder of the codec, or a model's directory or name, such as nano"
+
 
 def _budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -79,14 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     add_options(codec, NanoCodecConfig)
 
     listen = commands.add_parser("listen", help="measure a codec by its copies: words, voices, codebooks")
-    listen.add_argument("--codec", type=Path, required=True, metavar="RUN", help="run folder of the codec")
+    listen.add_argument("--codec", type=Path, required=True, metavar="RUN", help=_A_CODEC)
     listen.add_argument("--corpus", type=Path, required=True, help="folder that `personaplex synth` wrote")
     listen.add_argument("--count", type=int, default=40, metavar="N", help="utterances of each channel [40]")
     listen.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     encode = commands.add_parser("encode", help="encode a corpus with a trained codec")
     encode.add_argument("--corpus", type=Path, required=True, help="folder that `personaplex synth` wrote")
-    encode.add_argument("--codec", type=Path, required=True, metavar="RUN", help="run folder of the codec")
+    encode.add_argument("--codec", type=Path, required=True, metavar="RUN", help=_A_CODEC)
     encode.add_argument("--out", type=Path, required=True, help="folder to write")
     encode.add_argument("--hours", type=float, help="stop after so much dialogue")
 
@@ -143,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     add_options(lm, Drawing)
 
     export = commands.add_parser("export", help="write a model directory from the trained parts")
-    export.add_argument("--codec", type=Path, required=True, metavar="RUN", help="run folder of the codec")
+    export.add_argument("--codec", type=Path, required=True, metavar="RUN", help=_A_CODEC)
     export.add_argument(
         "--lm",
         type=Path,

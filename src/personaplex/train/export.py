@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from personaplex.checkpoints.save import save_model
 from personaplex.checkpoints.weights import kept
-from personaplex.codec.nano import NanoCodec, NanoCodecConfig
+from personaplex.codec.nano import NanoCodec
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, FRAME_SECONDS
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
 from personaplex.lm.sampling import Sampling
 from personaplex.train.encode import encode_sounds, steady_codes
-from personaplex.train.run import load_checkpoint
-
-
-def run_config(run: Path) -> dict[str, Any]:
-    """What a run was begun with; UserError when it is no run."""
-    path = run / "config.json"
-    if not path.exists():
-        raise UserError(f"{run} is not a training run: it has no config.json")
-    return json.loads(path.read_text())
-
-
-def codec_config(run: Path) -> NanoCodecConfig:
-    """The sizes of a training run's codec; UserError when it is no run."""
-    return NanoCodecConfig.from_dict(run_config(run))
+from personaplex.train.run import load_checkpoint, run_config
+from personaplex.train.start import codec_to_start_from
 
 
 def codec_storage(name: str) -> str:
@@ -44,14 +30,20 @@ def codec_storage(name: str) -> str:
     return "int8" if name.startswith("decoder.") and ".conv." not in name else "bf16"
 
 
-def read_codec(run: Path) -> NanoCodec:
-    """The codec of a training run, in evaluation mode, its weights rounded as a model directory stores them.
+def read_codec(place: Path | str) -> NanoCodec:
+    """A codec of ours, in evaluation mode, its weights rounded as a model directory stores them.
 
     A corpus is encoded with it, so that the language model learns the very codes that it will hear: for steady sounds
     even 16-bit storage chooses others.
+
+    Args:
+        place: a run's folder, a model directory, or the name of a model.
+
+    Raises:
+        UserError: when it is none of these, or its codec is not one of ours.
     """
-    codec = NanoCodec(codec_config(run))
-    weights = load_checkpoint(run)["codec"]
+    weights, config = codec_to_start_from(place)
+    codec = NanoCodec(config)
     codec.load_state_dict({name: kept(name, tensor, codec_storage(name)) for name, tensor in weights.items()})
     return codec.eval().requires_grad_(False)
 
@@ -91,7 +83,7 @@ def read_lm(*runs: Path) -> LanguageModel:
 
 
 def export_model(
-    codec_run: Path,
+    codec_from: Path | str,
     lm_runs: Sequence[Path],
     tokenizer: Path,
     corpus: Path,
@@ -104,7 +96,7 @@ def export_model(
     The packaged voices are the corpus's agents: for each, the codes of its first voice sample.
 
     Args:
-        codec_run: run folder of the codec.
+        codec_from: run folder of the codec, or a model's directory or name.
         lm_runs: run folders of the language model, whose weights are averaged.
         tokenizer: the SentencePiece model.
         corpus: where the voice samples are.
@@ -114,7 +106,7 @@ def export_model(
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
-    codec, own = read_codec(codec_run), run_config(lm_runs[0])["personaplex"]
+    codec, own = read_codec(codec_from), run_config(lm_runs[0])["personaplex"]
     samples = int(own["voice_frames"] * FRAME_SAMPLES)
     voices = {}
     for path in sorted((corpus / "voices").glob("*_0.flac")):

@@ -7,6 +7,8 @@ very same questions. It says nothing of how a free-running model sounds; `person
   streams (`text`, `heard`), codes of the frames in which the agent speaks (`semantic`, `acoustic`), `foresight`.
 - `words_right`, `heard_words_right`: of the frames that hold a word piece, those in which it is the likeliest piece.
   Padding is set aside: whether a word is due is told by the decisions.
+- `own_heard_words_right`: the same for the user's where the past on that stream is the model's own guesses, of
+  `OWN_PASSES` passes over the dialogue (`losses.own_ear`): nearer to what it hears in a conversation.
 - `answers`: of the frames in which the agent begins to write after a user's turn, the probability that the model begins
   within `DECISION_FRAMES` before or after them. For this the agent is held silent from that frame on; otherwise the
   window's second half would see that it has begun.
@@ -34,13 +36,14 @@ from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.text import Tokenizer
 from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
-from personaplex.train.export import lm_weights, run_config
+from personaplex.train.export import lm_weights
 from personaplex.train.foresight import foresight_map, future_activity
-from personaplex.train.losses import audio_nll, spoken_columns
-from personaplex.train.run import load_checkpoint
+from personaplex.train.losses import audio_nll, own_ear, spoken_columns
+from personaplex.train.run import load_checkpoint, run_config
 from personaplex.train.talks import TURN_SILENCE, TalkPack, read_talks
 
 DECISION_FRAMES = 5  # 0.4 s
+OWN_PASSES = 6
 TURN_FRAMES = round(TURN_SILENCE * FRAME_RATE)  # of padding after which a word begins a new turn
 
 TITLES = {
@@ -50,6 +53,7 @@ TITLES = {
     "text": "agent's text, every frame, nats",
     "heard_words": "user's word pieces, nats",
     "heard_words_right": "user's word pieces, right",
+    "own_heard_words_right": "where it reads its own guesses of them, right",
     "heard": "user's text, every frame, nats",
     "semantic": "agent's sound, codebook 0, nats",
     "acoustic": "agent's sound, other codebooks, nats",
@@ -60,7 +64,10 @@ TITLES = {
     "answers": f"begins within {DECISION_FRAMES * FRAME_SECONDS:g} s of where the agent does",
     "false_starts": "false starts a second of the user's turns",
 }
-SHARES = ("words_right", "words_copied", "heard_words_right", "talk_words_right", "talk_words_copied", "answers")
+SHARES = (
+    *("words_right", "words_copied", "heard_words_right", "own_heard_words_right"),
+    *("talk_words_right", "talk_words_copied", "answers"),
+)
 """Figures that are shares of 1; of the others, nats and times a second."""
 
 
@@ -150,6 +157,12 @@ class _Meter:
         """`[B, T, dim]`, what the model knows before each frame."""
         return self.model.temporal(self.model.embed(lag(frames, self.model.layout)[:, :, :-1].to(self.device)))
 
+    def _own_guesses(self, batch: Batch) -> torch.Tensor:
+        """Input columns whose words of the user's are the model's own guesses."""
+        columns = lag(batch.frames, self.model.layout)[:, :, :-1].to(self.device)
+        every = torch.Generator().manual_seed(0)  # a share of 1 is not drawn
+        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every)
+
     def _text(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> torch.Tensor:
         """Logits of the agent's text, `[B, T, text_card]`."""
         memory = None
@@ -173,6 +186,9 @@ class _Meter:
         if (listen := self.model.heard_linear) is not None:
             heard = listen(hidden[batch.heard_loss.to(self.device)])
             self.add("heard", self._words("heard_words", heard, batch.frames[:, -1], batch.heard_loss))
+            guessed = self.model.temporal(self.model.embed(self._own_guesses(batch)))
+            heard = listen(guessed[batch.heard_loss.to(self.device)])
+            self._right("own_heard_words", heard.float(), batch.frames[:, -1][batch.heard_loss].to(self.device))
         spoken = batch.audio_loss & spoken_columns(batch.speech)
         if spoken.any():
             columns = lag(batch.frames, layout)[:, :, 1:].transpose(1, 2)[spoken].to(self.device)
@@ -204,17 +220,24 @@ class _Meter:
 
         The logits are of the learnt frames alone, `[N, text_card]`; the tokens `[B, T]` of all.
         """
-        layout = self.model.layout
         logits, targets = logits.float(), tokens[learnt].to(self.device)
         nll = F.cross_entropy(logits, targets, reduction="none")
-        pieces = ~is_padding(targets, layout)
-        self.add(name, nll[pieces])
-        logits[:, [layout.text_pad, layout.text_end_pad]] = float("-inf")
-        right = logits.argmax(dim=-1) == targets
-        self.add(f"{name}_right", right[pieces])
+        self.add(name, nll[~is_padding(targets, self.model.layout)])
+        right = self._right(name, logits, targets)
         if copied is not None:
             self.add(f"{name}_copied", right[copied[learnt].to(self.device)])
         return nll
+
+    def _right(self, name: str, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Add how many word pieces are the likeliest; returns of every target whether it is, bool `[N]`.
+
+        Writes into the logits.
+        """
+        layout = self.model.layout
+        logits[:, [layout.text_pad, layout.text_end_pad]] = float("-inf")
+        right = logits.argmax(dim=-1) == targets
+        self.add(f"{name}_right", right[~is_padding(targets, layout)])
+        return right
 
     def _decisions(self, batch: Batch, begins: torch.Tensor) -> None:
         layout = self.model.layout

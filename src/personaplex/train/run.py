@@ -110,6 +110,14 @@ class Run:
         return self.step >= self.total
 
 
+def run_config(run: Path) -> dict[str, Any]:
+    """What a run was begun with; UserError when it is no run."""
+    path = run / "config.json"
+    if not path.exists():
+        raise UserError(f"{run} is not a training run: it has no config.json")
+    return json.loads(path.read_text())
+
+
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run in the folder has begun."""
     return (folder / _CHECKPOINT).exists()

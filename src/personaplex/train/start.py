@@ -13,8 +13,7 @@ import torch
 from personaplex.checkpoints.model import Model, load_model
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
 from personaplex.errors import UserError
-from personaplex.train.export import codec_config
-from personaplex.train.run import has_checkpoint, load_checkpoint
+from personaplex.train.run import has_checkpoint, load_checkpoint, run_config
 
 Tensors = dict[str, torch.Tensor]
 
@@ -53,7 +52,7 @@ def codec_to_start_from(place: Path | str) -> tuple[Tensors, NanoCodecConfig]:
     checkpoint = load_checkpoint(Path(place))
     if "codec" not in checkpoint:
         raise UserError(f"{place} is no run of a codec; give one to start from.")
-    return checkpoint["codec"], codec_config(Path(place))
+    return checkpoint["codec"], NanoCodecConfig.from_dict(run_config(Path(place)))
 
 
 def _model(place: Path | str) -> Model:
