@@ -136,7 +136,20 @@ def test_words():
 def test_held_out_voices_are_never_trained_on():
     rng = np.random.default_rng(0)
     installed = others()
-    train = {random_user(rng, "train", installed).voice for _ in range(300)} | {s.voice for s in AGENTS.values()}
+    users = [random_user(rng, "train", installed) for _ in range(300)]
+    train = {s.voice for s in (*users, *AGENTS.values())}
     test = {random_user(rng, "test").voice for _ in range(50)}
-    assert test == set(HELD_OUT) and not train & test and {name.split()[1] for name in installed} <= train
+    assert test == set(HELD_OUT) and not train & test
+    drawn = {f"{user.engine} {'any' if user.engine == 'kokoro' else user.voice}" for user in users}
+    assert set(installed) <= drawn
     assert len(AGENTS) == 18 and len({(s.voice, s.pitch, s.warp, s.stretch) for s in AGENTS.values()}) == 18
+
+
+def test_users_of_one_engine_alone(monkeypatch):
+    rng = np.random.default_rng(0)
+    drawn = [random_user(rng, "train", ("kokoro any",), only=True) for _ in range(20)]
+    assert {user.engine for user in drawn} == {"kokoro"} and len({user.voice for user in drawn}) == 20
+    assert all(user.pitch == user.warp for user in drawn)  # the one follows the other
+    monkeypatch.setattr(kokoro, "installed", tuple)
+    with pytest.raises(SpeechError, match="Kokoro is not installed: pip install"):
+        others("kokoro")

@@ -12,6 +12,7 @@ from torch import nn
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
 from personaplex.errors import UserError
 from personaplex.train.discriminator import Discriminator, adversarial_losses
+from personaplex.train.precision import half_precision
 from personaplex.train.run import Run, cosine_rate
 from personaplex.train.semantic import semantic_reader
 from personaplex.train.sound import PHONES, SoundPack
@@ -43,7 +44,7 @@ class CodecTraining:
         discriminator_rate: peak learning rate of the discriminator.
         freeze_encoder: leave the encoder and the codebooks as they are, so that codes stay valid.
         seed: of the initial weights and of the data order.
-        bf16: compute matrix products in bfloat16.
+        bf16: compute matrix products in bfloat16, but for CPUs that are slow at it (without AVX-512).
     """
 
     steps: int = 3000
@@ -136,7 +137,7 @@ class CodecTrainer:
         if settings.freeze_encoder:
             with torch.no_grad():  # not in bfloat16: these are the codes that will be decoded
                 latents = codec.quantizer.decode(codec.encode(pcm[:, None])).transpose(1, 2)
-        with torch.autocast(pcm.device.type, torch.bfloat16, enabled=settings.bf16):
+        with half_precision(pcm.device, settings.bf16):
             if settings.freeze_encoder:
                 return codec.decoder(latents), {}
             quantized = self.books(codec.encoder(pcm).transpose(1, 2))
@@ -213,7 +214,7 @@ class Adversary:
         settings = self.settings
         _set_rate(self.optimizer, cosine_rate(step, settings.steps, settings.discriminator_rate, settings.warmup))
         judged = copy.detach().requires_grad_()
-        with torch.autocast(copy.device.type, torch.bfloat16, enabled=settings.bf16):
+        with half_precision(copy.device, settings.bf16):
             losses = adversarial_losses(self.discriminator(judged), self.discriminator(original))
         more = torch.zeros_like(copy)
         for weight, loss in (

@@ -16,6 +16,7 @@ from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.train.corruption import corrupted, is_padding
 from personaplex.train.dialogues import Batch
 from personaplex.train.foresight import future_activity
+from personaplex.train.precision import half_precision
 from personaplex.train.settings import LMTraining
 
 
@@ -158,7 +159,7 @@ def lm_losses(
     """
     layout = model.layout
     parts = [part for part in (batch, batch.texts) if part is not None and len(part.frames)]
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=settings.bf16):
+    with half_precision(device, settings.bf16):
         each = [_learnt(model, part, settings, random, device) for part in parts]
         learnt = _Learnt(*(torch.cat(tensors) for tensors in zip(*each, strict=True)))
         whole = torch.rand(len(learnt.audio), generator=random).to(device) < settings.timbre

@@ -38,7 +38,7 @@ class LMTraining:
             Errors breed errors: only after some passes are the guesses as wrong as in a conversation.
         ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
         seed: of the initial weights and of the data order.
-        bf16: compute matrix products in bfloat16.
+        bf16: compute matrix products in bfloat16, but for CPUs that are slow at it (without AVX-512).
         gradient_checkpointing: recompute activations in the backward pass.
     """
 
