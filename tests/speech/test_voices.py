@@ -14,7 +14,6 @@ from personaplex.speech.speakers import AGENTS, HELD_OUT, random_user
 from personaplex.speech.tts import Speaker, SpeechError, display_words, words_of
 
 TEXT = "Hi there, my dishwasher's broken. How much is a repair?"
-NATURAL = kokoro.mixture("jf_alpha", "jm_kumo", 0.3)
 SPEAKERS = [
     Speaker("plain", "flite", "slt", "F"),
     Speaker("bent", "flite", "awb", "M", pitch=0.9, warp=1.1, stretch=1.1),
@@ -22,7 +21,7 @@ SPEAKERS = [
     Speaker("hoarse", "flite", "awb", "M", melody=1.6, low=1.1, high=0.9, breath=0.4),
     *(Speaker(voice, "festival", voice, "M", pitch=1.2, warp=1.1) for voice in festival.installed()),
     *(Speaker(voice, "pico", voice, "F", pitch=0.9, stretch=1.1) for voice in pico.installed()),
-    *(Speaker(f"kokoro-{voice}", "kokoro", NATURAL, "F", warp=0.9) for voice in kokoro.installed()),
+    *(Speaker(voice, "kokoro", f"{voice}+jm_kumo*0.30", "F", warp=0.9) for voice in kokoro.installed()[:1]),
     Speaker("coloured", "flite", "slt", "F", timbre=(6.0, 3.0, 0.0, -4.0, 4.0, 0.0, -6.0)),
 ]
 
@@ -136,19 +135,18 @@ def test_words():
 def test_held_out_voices_are_never_trained_on():
     rng = np.random.default_rng(0)
     installed = others()
-    users = [random_user(rng, "train", installed) for _ in range(300)]
+    users = [random_user(rng, "train", installed) for _ in range(500)]
     train = {s.voice for s in (*users, *AGENTS.values())}
     test = {random_user(rng, "test").voice for _ in range(50)}
     assert test == set(HELD_OUT) and not train & test
-    drawn = {f"{user.engine} {'any' if user.engine == 'kokoro' else user.voice}" for user in users}
-    assert set(installed) <= drawn
+    assert set(installed) <= {f"{user.engine} {user.voice.partition('+')[0]}" for user in users}
     assert len(AGENTS) == 18 and len({(s.voice, s.pitch, s.warp, s.stretch) for s in AGENTS.values()}) == 18
 
 
 def test_users_of_one_engine_alone(monkeypatch):
     rng = np.random.default_rng(0)
-    drawn = [random_user(rng, "train", ("kokoro any",), only=True) for _ in range(20)]
-    assert {user.engine for user in drawn} == {"kokoro"} and len({user.voice for user in drawn}) == 20
+    drawn = [random_user(rng, "train", ("kokoro jf_alpha", "kokoro jm_kumo"), only=True) for _ in range(20)]
+    assert {user.engine for user in drawn} == {"kokoro"} and len({user.voice for user in drawn}) > 15  # mixtures
     assert all(user.pitch == user.warp for user in drawn)  # the one follows the other
     monkeypatch.setattr(kokoro, "installed", tuple)
     with pytest.raises(SpeechError, match="Kokoro is not installed: pip install"):

@@ -43,18 +43,16 @@ _PHONE = re.compile("|".join(sorted(map(re.escape, _PHONES), key=len, reverse=Tr
 
 
 def installed() -> tuple[str, ...]:
-    """`any` where the packages are at hand: a speaker's voice is one of `VOICES` or a mixture; else nothing."""
+    """The voices at hand; none where a package is not installed."""
     whole = all(importlib.util.find_spec(name) for name in (*_PACKAGES, "onnxruntime"))
-    return ("any",) if whole and shutil.which("espeak-ng") else ()
-
-
-def mixture(first: str, second: str, share: float) -> str:
-    """The name of a voice between two of `VOICES`; `share` is the second's, 0 to 1."""
-    return f"{first}+{second}*{share:.2f}"
+    return VOICES if whole and shutil.which("espeak-ng") else ()
 
 
 class Kokoro:
-    """A `TTS`. Its pitch follows `warp` alone. MissingEngine if a package, espeak-ng or flite is absent."""
+    """A `TTS`. A speaker's voice is one of `VOICES`, or a mixture: `jf_alpha+jm_kumo*0.30` has 30 % of the second.
+
+    Its pitch follows `warp` alone. MissingEngine if a package, espeak-ng or flite is absent.
+    """
 
     def __init__(self) -> None:
         if not installed():

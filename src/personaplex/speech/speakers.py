@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from personaplex.speech import kokoro
 from personaplex.speech.colour import BANDS
 from personaplex.speech.tts import Speaker
 
@@ -63,7 +62,9 @@ _OTHERS = {
     "festival slt-hts": ("F", 0.05),
     "pico en-US": ("F", 0.08),
     "pico en-GB": ("F", 0.06),
-    "kokoro any": ("F", 0.08),  # mostly; slow, and natural
+    # Natural, but slow.
+    **{f"kokoro {name}": ("F", 0.016) for name in ("jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro")},
+    "kokoro jm_kumo": ("M", 0.016),
 }
 _TIMBRE_DB = 3.5  # standard deviation of what a throat adds or takes at each of `colour.BANDS`
 
@@ -107,9 +108,8 @@ def _train_user(rng: np.random.Generator, others: Sequence[str], only: bool) -> 
     elif engine == "pico":  # low and large enough, a woman is taken for a man
         bent = {"pitch": rng.uniform(0.55, 1.4), "warp": rng.uniform(0.8, 1.15), "stretch": rng.uniform(0.75, 1.2)}
     elif engine == "kokoro":
-        first, second = (str(rng.choice(kokoro.VOICES)) for _ in range(2))
-        voice = kokoro.mixture(first, second, rng.uniform(0, 1))
-        sex = "M" if all(name.startswith("jm") for name in (first, second)) else sex
+        second = str(rng.choice([name for name in others if name.startswith("kokoro")]))
+        voice = f"{voice}+{second.partition(' ')[2]}*{rng.uniform(0, 0.5):.2f}"
         warp = rng.uniform(0.75, 1.15)  # its pitch goes with it
         bent = {"pitch": warp, "warp": warp, "stretch": rng.uniform(0.8, 1.2)}
     elif rng.random() < 0.5:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from personaplex.errors import UserError
-from personaplex.speech.engines import OTHERS, others
 
 if TYPE_CHECKING:
     from personaplex.synth.writer import Model
@@ -36,6 +36,22 @@ class _Mix(click.ParamType):
         if not 0 < total < float("inf") or min(mix.values()) < 0:
             self.fail("Shares are numbers from 0 up, and one of them more.", param, ctx)
         return {kind: share / total for kind, share in mix.items()}
+
+
+class _Engine(click.ParamType):
+    """An engine that is not everywhere → its voices at hand."""
+
+    name = "engine"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        from personaplex.speech.engines import OTHERS, others
+
+        if value not in OTHERS:
+            self.fail(f"{value!r} is not one of {', '.join(OTHERS)}.", param, ctx)
+        try:
+            return others(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -71,9 +87,9 @@ class _Mix(click.ParamType):
 )
 @click.option(
     "--users",
-    type=click.Choice(OTHERS),
-    help="All users have this engine's voices (kokoro: natural ones, at a hundred times the cost). "
-    "Otherwise they have those of all that are installed, with --split train.",
+    type=_Engine(),
+    help="All users have voices of this engine: festival, pico or kokoro (natural, at a hundred times the cost). "
+    "Otherwise, with --split train, those of all that are installed.",
 )
 @click.option(
     "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
@@ -106,7 +122,7 @@ def synth(
     workers: int,
     split: str,
     mix: dict[str, float],
-    users: str | None,
+    users: tuple[str, ...] | None,
     text_only: bool,
     llm: str | None,
     llm_model: str | None,
@@ -158,8 +174,9 @@ def synth(
         else:
             from personaplex.synth.corpus import Plan, generate
 
-            voices = others(users)
-            plan = Plan(out, seed, split, voices, users is not None, _model(llm, llm_model, llm_key_env), mix)
+            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env), mix=mix)
+            if users is not None:
+                plan = replace(plan, others=users, only=True)
             stats = generate(plan, hours or 0.0, count or 0, workers)
     except (UserError, OSError) as error:
         raise click.ClickException(str(error)) from error
