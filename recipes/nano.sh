@@ -81,7 +81,7 @@ fi
 # 7. The model directory: weights in 8 bits, of the codec's ear and codebooks in 16, tokenizer, eighteen voices.
 #    Of the language model the mean of both last stages.
 train export --codec "$WORK/codec" --lm "$WORK/turns" "$WORK/lm" --tokenizer "$WORK/tokenizer.model" --corpus "$WORK/corpus" --out "$OUT" \
-    --temp-text 0.75 --temp-word 0.4 --temp-audio 0.6
+    --temp-text 0.6 --temp-word 0.4 --temp-audio 0.6
 echo "The model is in $OUT: personaplex serve --model $OUT"
 
 # Ablations: what each of these choices is worth is a table that recipes/ablations.sh makes of the same codes and scripts.
