@@ -43,18 +43,18 @@ class Plan:
         seed: all chance comes from it and from a dialogue's index.
         split: `train` or `test`.
         others: voices of further engines that users of `train` may have; by default those that are installed.
-        only: no user of `train` has another voice than those.
         model: which language model writes the words; None for the grammar alone.
         mix: share of each kind of conversation (`scenarios.KINDS`).
+        only: no user of `train` has another voice than those of `others`.
     """
 
     folder: Path
     seed: int
     split: str
     others: tuple[str, ...] = field(default_factory=engines.others)
-    only: bool = False
     model: Model | None = None
     mix: Mapping[str, float] = field(default_factory=lambda: USUAL)
+    only: bool = False
 
     @property
     def engines(self) -> list[str]:
