@@ -25,17 +25,23 @@ _ENGINES: dict[str, Callable[[], TTS]] = {
 
 OTHERS = ("festival", "pico", "kokoro")
 """The engines that are not everywhere."""
+_ASKED_FOR = ("kokoro",)  # a hundred times as slow as the others
 
 
 def others(engine: str | None = None) -> tuple[str, ...]:
     """The voices at hand of the engines that are not everywhere, as `festival ked`; corpora do without those absent.
 
-    MissingEngine where `engine`, one of `OTHERS`, is asked for and absent.
+    Args:
+        engine: one of `OTHERS`, for its voices alone; None for those of all but the slow ones.
+
+    Raises:
+        MissingEngine: when it is asked for and absent.
     """
     at_hand = {"festival": festival.installed(), "pico": pico.installed(), "kokoro": kokoro.installed()}
     if engine is not None and not at_hand[engine]:
         _ENGINES[engine]()  # says what to install
-    return tuple(f"{name} {voice}" for name in OTHERS if engine in (None, name) for voice in at_hand[name])
+    wanted = [name for name in OTHERS if name not in _ASKED_FOR] if engine is None else [engine]
+    return tuple(f"{name} {voice}" for name in wanted for voice in at_hand[name])
 
 
 class Voices:

