@@ -10,6 +10,7 @@ import torch
 from personaplex.checkpoints.model import load_model
 from personaplex.errors import UserError
 from personaplex.train.__main__ import main
+from personaplex.train.precision import half_precision
 from personaplex.train.recode import recoded
 from personaplex.train.run import load_checkpoint
 from personaplex.train.start import codec_to_start_from, lm_to_start_from
@@ -90,3 +91,11 @@ def test_the_command_carries_a_model_over_and_refuses_other_dialogues(codes, lm_
     (tmp_path / "new/index.json").write_text(json.dumps(index | {"dialogues": index["dialogues"][:1]}))
     with pytest.raises(UserError, match="the same dialogues"):
         run("other", "--start-from", lm_run, "--recoded", codes, tmp_path / "new")
+
+
+@pytest.mark.parametrize(("capability", "half"), [("AVX512", True), ("AVX2", False)])
+def test_half_precision_where_the_cpu_is_made_for_it(monkeypatch, capability, half):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    for wanted in (True, False):
+        with half_precision("cpu", wanted):
+            assert ((torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16) == (half and wanted)

@@ -35,7 +35,7 @@ _GUIDE = Speaker("guide", "flite", "slt", "F")
 _CLAUSE = re.compile(r"([^,.?!;:]*[A-Za-z][^,.?!;:]*)([,.?!;:]?)")
 # espeak-ng's spelling of American English in the symbols that the network was trained on; longer ones first.
 _PHONES = {
-    "ʔˌn̩": "tᵊn", "ʔn̩": "tᵊn", "a^ɪ": "I", "aɪ": "I", "aʊ": "W", "dʒ": "ʤ", "eɪ": "A", "tʃ": "ʧ", "ɔɪ": "Y",
+    "ʔˌn̩": "tᵊn", "ʔn̩": "tᵊn", "aɪ": "I", "aʊ": "W", "dʒ": "ʤ", "eɪ": "A", "tʃ": "ʧ", "ɔɪ": "Y",
     "oʊ": "O", "n̩": "ᵊn", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ɚ": "əɹ", "ɐ": "ə", "ɾ": "T", "ʔ": "t", "r": "ɹ",
     "x": "k", "e": "A", "o": "ɔ", "ː": "", "ʲ": "", "\u0303": "", "\u0329": "", "-": "", "_": "",
 }  # fmt: skip
