@@ -14,7 +14,7 @@ from personaplex.train.__main__ import PRESETS, main
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import read_lm
 from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
-from personaplex.train.losses import own_ear
+from personaplex.train.own_ear import EARLY, LATE, own_ear, to_write
 from personaplex.train.talks import Talk, TalkPack, read_talks, talks_of, telling
 from tests.helpers import HEARD, tiny_lm, tiny_tokenizer
 
@@ -77,7 +77,7 @@ def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogue
     inputs = lag(batch.frames, hearing.layout)[:, :, :-1]
 
     def guessed(passes, share=1.0):
-        return own_ear(hearing, inputs, batch.heard_loss, share, passes, torch.Generator().manual_seed(0))
+        return own_ear(hearing, inputs, batch.heard_loss, share, passes, torch.Generator().manual_seed(0))[0]
 
     once, learnt = guessed(1), batch.heard_loss[:, :-1]
     assert torch.equal(once[:, :-1], inputs[:, :-1])  # the other streams are as ever
@@ -89,6 +89,35 @@ def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogue
     heard = hearing.heard_linear(hearing.temporal(hearing.embed(free))).argmax(dim=-1)[:, :-1]
     assert torch.equal(free[:, -1, 1:][learnt], heard[learnt])
     assert losses(hearing, batch, replace(EXACT, heard_own=1.0))["heard"] != losses(hearing, batch)["heard"]
+
+
+def test_what_is_to_be_written_follows_what_was_written(hearing):
+    letters = {char: 10 + place for place, char in enumerate("0abcd")} | {".": PAD}
+    chars = {token: char for char, token in letters.items()}
+
+    def target(labels, written):
+        rows = (torch.tensor([[letters[char] for char in row]]) for row in (labels, written))
+        return "".join(chars[token] for token in to_write(*rows, hearing.layout)[0].tolist())
+
+    labels = "..a.0b.c......"
+    assert target(labels, labels) == labels
+    assert target(labels, ".a..0b.c......") == "....0b.c......"  # early: not again
+    assert target(labels, "...a.b.c......") == "..aa00.c......"  # late: until it is there, or passed over
+    assert target(labels, "..d.0b.c......") == labels  # wrong: one stands for the other
+    assert target(labels, "..a...c.......") == "..a.000......."  # the one after them: they are let go
+    assert target("a............", "." * 13) == "a" * (LATE + 1) + "." * (12 - LATE)  # never: not for ever
+    assert target("...a" + "." * 4, "a.......") == "...a" + "a" * 4 and EARLY == 2  # too early: a word of its own
+
+
+def test_the_deaf_learn_from_the_words_that_they_are_given(dialogues, hearing):
+    batch, settings = dialogues.batch(0, 0, 2), replace(EXACT, deaf=1.0, heard_own=1.0)
+    other = batch._replace(frames=batch.frames.clone())
+    other.frames[:, hearing.layout.user] = 1
+    one, same = losses(hearing, batch, settings), losses(hearing, other, settings)
+    assert one["words"] == same["words"] and "heard_words" not in one and one["heard"] == 0
+    assert losses(hearing, batch)["words"] != losses(hearing, other)["words"]
+    other.frames[:, -1] = PAD
+    assert losses(hearing, other, settings)["words"] != one["words"]
 
 
 def test_an_example_of_words_alone_has_no_sound_and_learns_the_agents_words(talks, hearing, tokenizer):

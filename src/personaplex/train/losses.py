@@ -11,11 +11,12 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from personaplex.frames import Layout, lag
+from personaplex.frames import ZERO, Layout, lag
 from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.train.corruption import corrupted, is_padding
 from personaplex.train.dialogues import Batch
 from personaplex.train.foresight import future_activity
+from personaplex.train.own_ear import own_ear, to_write
 from personaplex.train.precision import half_precision
 from personaplex.train.settings import LMTraining
 
@@ -42,12 +43,22 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     layout = model.layout
     columns = lag(batch.frames, layout)
     inputs = corrupted(columns[:, :, :-1], model, settings, random).to(device)
+    heard_loss = batch.heard_loss & layout.heard
+    if settings.deaf:
+        deaf = torch.rand(len(inputs), generator=random) < settings.deaf
+        inputs[deaf.to(device), layout.user, 1:] = ZERO
+        heard_loss &= ~deaf[:, None]
     spoken = spoken_columns(batch.speech)
     sampled = torch.rand(spoken.shape, generator=random) < settings.silent
-    targets = columns[:, :, 1:].transpose(1, 2)
+    targets = columns[:, :, 1:].transpose(1, 2).clone()
     if settings.heard_own:
         passes = int(torch.randint(settings.heard_passes, (), generator=random)) + 1
-        inputs = own_ear(model, inputs, batch.heard_loss, settings.heard_own, passes, random)
+        inputs, own = own_ear(model, inputs, heard_loss, settings.heard_own, passes, random)
+        if own.any():
+            labels, words = targets[own.cpu(), :, -1], inputs[own, -1].cpu()
+            # What comes of the last column is not written yet.
+            written = torch.cat([words[:, 1:], words.new_full((len(words), 1), layout.text_pad)], dim=1)
+            targets[own.cpu(), :, -1] = to_write(labels, written, layout)
     hidden = model.temporal(model.embed(inputs))
 
     def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,7 +77,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         text_logits = model.pointer.mix(text_logits, text, weights, pieces)
         pointed = (weights * (pieces == text_targets[:, None])).sum(dim=1)
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
-    heard, heard_columns = chosen(batch.heard_loss & layout.heard)
+    heard, heard_columns = chosen(heard_loss)
     copied = torch.zeros_like(batch.text_loss) if batch.copied is None else batch.copied
     copied = copied[batch.text_loss].to(device)
     return _Learnt(
@@ -80,46 +91,6 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         heard,
         heard_columns[:, -1],
     )
-
-
-@torch.no_grad()
-def own_ear(
-    model: LanguageModel,
-    inputs: torch.Tensor,
-    learnt: torch.Tensor,
-    share: float,
-    passes: int,
-    random: torch.Generator,
-) -> torch.Tensor:
-    """Input columns in which, for a share of the examples, the user's words are the model's own guesses.
-
-    A guess takes the place of a target. After as many passes as there are columns they would be what the model hears
-    when it runs freely, by the likeliest token; some passes are near to that.
-
-    Args:
-        model: the model.
-        inputs: int64 `[B, S, T]`.
-        learnt: bool `[B, T]`, marks columns after which a word of the user's, or none, is a target.
-        share: of the examples.
-        passes: how often to guess, each time from the guesses before.
-        random: draws the examples.
-
-    Returns:
-        int64 `[B, S, T]`.
-    """
-    listen = model.heard_linear
-    rows = (torch.rand(len(inputs), generator=random) < share).nonzero()[:, 0]
-    if listen is None or not len(rows) or not learnt.any():
-        return inputs
-    rows = rows.to(inputs.device)
-    drawn, learnt = inputs[rows], learnt.to(inputs.device)[rows, :-1]
-    words = drawn[:, model.layout.heard_text][:, 0, 1:]  # a view: what is written here is read in the next pass
-    for _ in range(passes):
-        guessed = listen(model.temporal(model.embed(drawn))).argmax(dim=-1)[:, :-1]
-        words.copy_(torch.where(learnt, guessed, words))
-    out = inputs.clone()
-    out[rows] = drawn
-    return out
 
 
 def spoken_columns(speech: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ very same questions. It says nothing of how a free-running model sounds; `person
 - `words_right`, `heard_words_right`: of the frames that hold a word piece, those in which it is the likeliest piece.
   Padding is set aside: whether a word is due is told by the decisions.
 - `own_heard_words_right`: the same for the user's where the past on that stream is the model's own guesses, of
-  `OWN_PASSES` passes over the dialogue (`losses.own_ear`): nearer to what it hears in a conversation.
+  `OWN_PASSES` passes over the dialogue (`own_ear`): nearer to what it hears in a conversation.
 - `answers`: of the frames in which the agent begins to write after a user's turn, the probability that the model begins
   within `DECISION_FRAMES` before or after them. For this the agent is held silent from that frame on; otherwise the
   window's second half would see that it has begun.
@@ -38,7 +38,8 @@ from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import lm_weights
 from personaplex.train.foresight import foresight_map, future_activity
-from personaplex.train.losses import audio_nll, own_ear, spoken_columns
+from personaplex.train.losses import audio_nll, spoken_columns
+from personaplex.train.own_ear import own_ear
 from personaplex.train.run import load_checkpoint, run_config
 from personaplex.train.talks import TURN_SILENCE, TalkPack, read_talks
 
@@ -161,7 +162,7 @@ class _Meter:
         """Input columns whose words of the user's are the model's own guesses."""
         columns = lag(batch.frames, self.model.layout)[:, :, :-1].to(self.device)
         every = torch.Generator().manual_seed(0)  # a share of 1 is not drawn
-        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every)
+        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every)[0]
 
     def _text(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> torch.Tensor:
         """Logits of the agent's text, `[B, T, text_card]`."""

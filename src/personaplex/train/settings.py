@@ -30,6 +30,8 @@ class LMTraining:
         forget: share of examples in which the agent's acoustic codes are hidden on the input.
         blur: share of examples in which the user's codebooks from a random one on, never the first, are hidden on the
             input: what is said outlives a strange voice better in codebook 0.
+        deaf: share of examples in which the user's sound is hidden on the input altogether, and no word of theirs is
+            learnt: what the agent says must then follow from the words that it heard, as in writing.
         heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
         heard_own: share of examples in which the user's words on the input are the model's own guesses of a first pass
             (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099; in two passes as Mihaylova and Martins 2019,
@@ -61,6 +63,7 @@ class LMTraining:
     corrupt: float = 0.1
     forget: float = 0.5
     blur: float = 0.0
+    deaf: float = 0.0
     heard_corrupt: float = 0.1
     heard_own: float = 0.0
     heard_passes: int = 1
