@@ -92,21 +92,25 @@ def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogue
 
 
 def test_what_is_to_be_written_follows_what_was_written(hearing):
-    letters = {char: 10 + place for place, char in enumerate("0abcd")} | {".": PAD}
+    """Capitals begin a word, small letters go on with it."""
+    letters = {char: 10 + place for place, char in enumerate("ABCDabcd")} | {".": PAD}
     chars = {token: char for char, token in letters.items()}
+    begins = torch.tensor([chars.get(token, "x").isupper() for token in range(hearing.layout.text_card)])
 
     def target(labels, written):
         rows = (torch.tensor([[letters[char] for char in row]]) for row in (labels, written))
-        return "".join(chars[token] for token in to_write(*rows, hearing.layout)[0].tolist())
+        return "".join(chars[token] for token in to_write(*rows, begins, hearing.layout)[0].tolist())
 
-    labels = "..a.0b.c......"
+    labels = "..A.Bb.C......"
     assert target(labels, labels) == labels
-    assert target(labels, ".a..0b.c......") == "....0b.c......"  # early: not again
-    assert target(labels, "...a.b.c......") == "..aa00.c......"  # late: until it is there, or passed over
-    assert target(labels, "..d.0b.c......") == labels  # wrong: one stands for the other
-    assert target(labels, "..a...c.......") == "..a.000......."  # the one after them: they are let go
-    assert target("a............", "." * 13) == "a" * (LATE + 1) + "." * (12 - LATE)  # never: not for ever
-    assert target("...a" + "." * 4, "a.......") == "...a" + "a" * 4 and EARLY == 2  # too early: a word of its own
+    assert target(labels, ".A..Bb.C......") == "....Bb.C......"  # early: not again
+    assert target(labels, "..A....Bb.C...") == "..A.BBBBbCC..."  # late: until it is there, then the next
+    assert target(labels, "..A.B.b.C.....") == "..A.BbbCC....."  # begun: to be finished
+    assert target(labels, "..D.Bb.C......") == labels  # wrong: one stands for the other
+    assert target(labels, "..Dd...C......") == "..A.BBBB......"  # passed over: let go, with its end
+    assert target(labels, "..A...C.......") == "..A.BBB......."  # the next one early: the same
+    assert target("A............", "." * 13) == "A" * (LATE + 1) + "." * (12 - LATE)  # never: not for ever
+    assert target("...A" + "." * 4, "A.......") == "...AAAAA" and EARLY == 2  # too early: a word of its own
 
 
 def test_the_deaf_learn_from_the_words_that_they_are_given(dialogues, hearing):

@@ -37,6 +37,7 @@ class Batch(NamedTuple):
         texts: examples without sound, of a length of their own; None where there are none.
         copied: bool `[B, T]`, where the agent's text is a piece that its role tells (see `telling`); None for nowhere.
         prompt: int64 `[B]`, frames of each prompt; None where there are none.
+        begins: bool `[text_card]`, the word pieces that begin a word; None where nothing asks for them.
     """
 
     frames: torch.Tensor
@@ -48,6 +49,7 @@ class Batch(NamedTuple):
     texts: Batch | None = None
     copied: torch.Tensor | None = None
     prompt: torch.Tensor | None = None
+    begins: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class DialoguePack:
         self._codes, self._voices = packed.codes, packed.voices
         self._roles = [tokenizer.encode(wrap_role(item["role"], drawing.spoken_roles)) for item in self.dialogues]
         self._telling = telling(self._roles)
+        self.begins = torch.tensor([tokenizer.piece(piece).startswith(" ") for piece in range(layout.text_card)])
         self._texts = [_texts(item, tokenizer, layout, drawing) for item in self.dialogues]
         self._scripts = None
         if drawing.text_only:
@@ -145,12 +148,12 @@ class DialoguePack:
                 nowhere = torch.zeros_like(learnt)
                 talks = Batch(frames, learnt, nowhere, nowhere, nowhere, nowhere, copied=copied, prompt=prompt)
         rows = [self._example(int(random.integers(len(self.dialogues))), random) for _ in range(max(size, 1))]
-        return _batch(rows, size, talks)
+        return _batch(rows, size, talks)._replace(begins=self.begins)
 
     def batch_of(self, indices: Sequence[int], seed: int) -> Batch:
         """One example of each of these dialogues, each the same for the same seed, whatever the others are."""
         rows = [self._example(index, np.random.default_rng((seed, index))) for index in indices]
-        return _batch(rows, len(rows))
+        return _batch(rows, len(rows))._replace(begins=self.begins)
 
     def _example(self, index: int, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout

@@ -54,11 +54,11 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     if settings.heard_own:
         passes = int(torch.randint(settings.heard_passes, (), generator=random)) + 1
         inputs, own = own_ear(model, inputs, heard_loss, settings.heard_own, passes, random)
-        if own.any():
+        if own.any() and batch.begins is not None:
             labels, words = targets[own.cpu(), :, -1], inputs[own, -1].cpu()
             # What comes of the last column is not written yet.
             written = torch.cat([words[:, 1:], words.new_full((len(words), 1), layout.text_pad)], dim=1)
-            targets[own.cpu(), :, -1] = to_write(labels, written, layout)
+            targets[own.cpu(), :, -1] = to_write(labels, written, batch.begins, layout)
     hidden = model.temporal(model.embed(inputs))
 
     def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,7 +5,6 @@ Knows the grid and the model's forward pass, not the losses. The words of the ag
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import torch
@@ -15,9 +14,9 @@ from personaplex.lm.model import LanguageModel
 from personaplex.train.corruption import is_padding
 
 EARLY = 2
-"""Frames before its place at which a word piece counts as written."""
+"""Frames before its place at which a word counts as written."""
 LATE = 6
-"""Frames after its place until which a word piece that was missed may still be written."""
+"""Frames after its place until which a word that was missed may still be written."""
 
 
 @torch.no_grad()
@@ -59,50 +58,84 @@ def own_ear(
     return out, own
 
 
-def to_write(labels: torch.Tensor, written: torch.Tensor, layout: Layout) -> torch.Tensor:
+def to_write(labels: torch.Tensor, written: torch.Tensor, begins: torch.Tensor, layout: Layout) -> torch.Tensor:
     """What is to be written at every frame, given what was written before it.
 
     Guesses come a frame or two beside their places. Asked for its labels all the same, a model would learn to write a
     word again that it has written already, and to let go of one that it has missed. So the next piece is what would
     complete the words best (optimal completion distillation, Sabour et al. 2018, arXiv 1810.01398), as far as
-    time allows: a piece that was written up to `EARLY` frames early is not asked for again, one that is missing is for
-    `LATE` frames, and a wrong one stands for the one that was due.
+    time allows: a word that was begun up to `EARLY` frames early is not asked for again, one that is missing is for
+    `LATE` frames, one that was begun is to be finished, and a wrong one stands for the one that was due.
 
     Args:
         labels: int64 `[B, T]`, the user's words in their places.
         written: int64 `[B, T]`, what was written in each frame.
+        begins: bool `[text_card]`, the pieces that begin a word.
         layout: the model's layout, for its padding ids.
 
     Returns:
         int64 `[B, T]`. Where all is written in its place these are the labels.
     """
-    silent = [is_padding(tokens, layout).tolist() for tokens in (labels, written)]
+    silent = (is_padding(tokens, layout).tolist() for tokens in (labels, written))
+    first = begins.tolist()
     rows = zip(labels.tolist(), written.tolist(), *silent, strict=True)
-    return torch.tensor([_row(*row, layout.text_pad) for row in rows], dtype=torch.long).view(labels.shape)
+    return torch.tensor([_row(*row, first, layout.text_pad) for row in rows], dtype=torch.long).view(labels.shape)
 
 
 def _row(
-    labels: Sequence[int], written: Sequence[int], unlabelled: Sequence[bool], unwritten: Sequence[bool], pad: int
+    labels: Sequence[int],
+    written: Sequence[int],
+    unlabelled: Sequence[bool],
+    unwritten: Sequence[bool],
+    begins: Sequence[bool],
+    pad: int,
 ) -> list[int]:
-    """As `to_write`, of one row; the last two sequences tell where its labels, and what was written, are silent."""
-    due: deque[tuple[int, int]] = deque()  # pieces to be written, and their places
-    early: set[int] = set()  # places of pieces that are written already
+    """As `to_write`, of one row; `unlabelled` and `unwritten` tell where its labels and what was written are silent."""
+    places = _words(labels, unlabelled, begins)
+    due: list[int] = []  # places of words to be written
+    begun: set[int] = set()  # places of words that were begun before
+    rest: list[int] = []  # of the word that was begun
     out = []
-    for frame, (label, piece) in enumerate(zip(labels, written, strict=True)):
-        if not unlabelled[frame] and frame not in early:
-            due.append((label, frame))
-        while due and frame - due[0][1] > LATE:
-            due.popleft()
-        out.append(due[0][0] if due else label if unlabelled[frame] else pad)
+    for frame, piece in enumerate(written):
+        if frame in places and frame not in begun:
+            due.append(frame)
+        due = [place for place in due if frame - place <= LATE]
+        if rest:
+            out.append(rest[0])
+        elif due:
+            out.append(places[due[0]][0])
+        else:
+            out.append(labels[frame] if unlabelled[frame] else pad)
         if unwritten[frame]:
             continue
-        ahead = range(frame + 1, min(frame + 1 + EARLY, len(labels)))
-        if any(piece == other for other, _ in due):
-            while due.popleft()[0] != piece:
-                pass
-        elif found := [place for place in ahead if labels[place] == piece and place not in early]:
-            early.add(found[0])
-            due.clear()  # what came before it is let go
-        elif due:
-            due.popleft()
+        if rest and piece == rest[0]:
+            rest = rest[1:]
+            continue
+        rest = []
+        if not begins[piece]:
+            continue  # a stray end of a word
+        found = [place for place in due if places[place][0] == piece]
+        ahead = [place for place in range(frame + 1, frame + 1 + EARLY) if places.get(place, [pad])[0] == piece]
+        ahead = [place for place in ahead if place not in begun]
+        if found:
+            due, rest = due[due.index(found[0]) + 1 :], places[found[0]][1:]
+        elif ahead:  # what came before it is let go
+            due, rest = [], places[ahead[0]][1:]
+            begun.add(ahead[0])
+        else:
+            due = due[1:]
     return out
+
+
+def _words(labels: Sequence[int], silent: Sequence[bool], begins: Sequence[bool]) -> dict[int, list[int]]:
+    """The pieces of each word, by the frame of its first."""
+    words: dict[int, list[int]] = {}
+    last: int | None = None
+    for frame, label in enumerate(labels):
+        if silent[frame]:
+            last = None
+        elif last is None or begins[label]:
+            words[last := frame] = [label]
+        else:
+            words[last].append(label)
+    return words
