@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from personaplex.errors import UserError
-from personaplex.frames import FRAME_RATE
+from personaplex.frames import FRAME_RATE, ZERO
 from personaplex.train.__main__ import main
 from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import DialoguePack, Drawing
@@ -17,12 +18,14 @@ from personaplex.train.measure import (
     DECISION_FRAMES,
     OWN_PASSES,
     TURN_FRAMES,
+    _Meter,
     begins_within,
     decisions,
     measure_run,
     table,
 )
 from personaplex.train.settings import LMTraining
+from personaplex.train.talks import Talk, TalkPack
 from tests.helpers import tiny_tokenizer
 
 HELD_OUT = Drawing(voice_frames=6, lead=2, reading=0.0, middle=0.0)  # as `lm_run` was trained
@@ -114,14 +117,39 @@ def test_decisions_are_asked_of_a_model_that_has_not_begun(run, codes, tokenizer
     assert figures["false_starts"] == {"value": pytest.approx(FRAME_RATE * sum(false) / len(false), rel=1e-5), "of": 8}
 
 
+def test_an_answer_in_writing_is_what_the_model_would_go_on_with(run, codes, tokenizer):
+    model = read_lm(run).eval()
+    turns = (("user", ("what",)), ("agent", ("hello",)), ("user", ("what",)), ("agent", ("answer", "hello")))
+    talk = Talk("You are Ann.", turns, ((), (), (), ("answer hello",)))
+    [question] = TalkPack([talk], tokenizer, model.layout, 96).questions(np.random.default_rng(0), 5)
+    body = question.frames[:, question.prompt :]
+    written = [tokenizer.decode([t for t in body[stream].tolist() if t > 3]) for stream in model.layout.texts]
+    assert written == ["hello", "what what"] and question.facts == ("answer hello",)
+    meter = _Meter(model, None, torch.zeros(model.layout.codebooks, dtype=torch.long), "cpu")
+    with torch.inference_mode():
+        said, frames = meter._answer(question), question.frames
+        for piece in said[:6]:
+            following = torch.full_like(frames[:, :1], ZERO)
+            following[list(model.layout.texts)] = model.layout.text_pad
+            following[0] = piece
+            frames = torch.cat([frames, following], dim=1)
+            logits = model(frames[None], torch.tensor([question.prompt])).text[0, -1]
+            logits[[model.layout.text_pad, model.layout.text_end_pad]] = float("-inf")
+            assert logits.argmax() == piece
+    meter.question(question._replace(facts=(tokenizer.decode(said),)), tokenizer)
+    meter.question(question._replace(facts=("nothing of the kind",)), tokenizer)
+    assert meter.figures()["talk_facts"] == {"value": 0.5, "of": 2}
+
+
 def test_the_command_prints_a_table_and_writes_json(run, codes, tmp_path, capsys):
     scripts, written = tmp_path / "scripts.jsonl", tmp_path / "figures.json"
-    turns = [{"who": "user", "text": "what"}, {"who": "agent", "text": "hello answer"}]
+    turns = [{"who": "user", "text": "what"}, {"who": "agent", "text": "hello answer", "fact": "answer"}]
     scripts.write_text(json.dumps({"role": "R", "turns": turns}) + "\n")
     options = ["--codes", codes, "--tokenizer", tiny_tokenizer(), "--scripts", scripts, "--json", written]
     main(["measure", "--run", str(run), *map(str, options), "--batches", "1", "--batch", "2", "--raw"])
     result = json.loads(written.read_text())
     assert result["dialogues"] == 2 and result["figures"]["talk_words"]["value"] > 0
+    assert result["figures"]["talk_facts"]["of"] == 1
     assert result["weights"] == "as trained"
     assert capsys.readouterr().out.strip() == table(result)
 

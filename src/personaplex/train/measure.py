@@ -9,6 +9,8 @@ very same questions. It says nothing of how a free-running model sounds; `person
   Padding is set aside: whether a word is due is told by the decisions.
 - `own_heard_words_right`: the same for the user's where the past on that stream is the model's own guesses, of
   `OWN_PASSES` passes over the dialogue (`own_ear`): nearer to what it hears in a conversation.
+- `talk_facts`: of the answers in held-out scripts whose facts are known, those that hold them where the model writes
+  them itself, by the likeliest pieces, after all that came before. The other figures go piece by piece.
 - `answers`: of the frames in which the agent begins to write after a user's turn, the probability that the model begins
   within `DECISION_FRAMES` before or after them. For this the agent is held silent from that frame on; otherwise the
   window's second half would see that it has begun.
@@ -30,7 +32,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from personaplex.errors import UserError
-from personaplex.frames import FRAME_RATE, FRAME_SECONDS, lag
+from personaplex.frames import FRAME_RATE, FRAME_SECONDS, ZERO, lag
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.text import Tokenizer
@@ -41,10 +43,11 @@ from personaplex.train.foresight import foresight_map, future_activity
 from personaplex.train.losses import audio_nll, spoken_columns
 from personaplex.train.own_ear import own_ear
 from personaplex.train.run import load_checkpoint, run_config
-from personaplex.train.talks import TURN_SILENCE, TalkPack, read_talks
+from personaplex.train.talks import TURN_SILENCE, Question, TalkPack, read_talks
 
 DECISION_FRAMES = 5  # 0.4 s
 OWN_PASSES = 6
+ANSWER_PIECES = 24
 TURN_FRAMES = round(TURN_SILENCE * FRAME_RATE)  # of padding after which a word begins a new turn
 
 TITLES = {
@@ -62,12 +65,13 @@ TITLES = {
     "talk_words": "agent's word pieces in writing only, nats",
     "talk_words_right": "agent's word pieces in writing only, right",
     "talk_words_copied": "in writing, of those that its role alone tells, right",
+    "talk_facts": "answers in writing only that hold their facts",
     "answers": f"begins within {DECISION_FRAMES * FRAME_SECONDS:g} s of where the agent does",
     "false_starts": "false starts a second of the user's turns",
 }
 SHARES = (
     *("words_right", "words_copied", "heard_words_right", "own_heard_words_right"),
-    *("talk_words_right", "talk_words_copied", "answers"),
+    *("talk_words_right", "talk_words_copied", "talk_facts", "answers"),
 )
 """Figures that are shares of 1; of the others, nats and times a second."""
 
@@ -209,6 +213,33 @@ class _Meter:
         logits = self._text(self._hidden(frames), frames, prompt)[learnt]
         self._words("talk_words", logits, frames[:, 0], learnt, copied)
 
+    def question(self, question: Question, tokenizer: Tokenizer) -> None:
+        """Measure one answer in writing."""
+        said = f" {tokenizer.decode(self._answer(question))} "
+        self.add("talk_facts", torch.tensor([float(all(f" {fact} " in said for fact in question.facts))]))
+
+    def _answer(self, question: Question) -> list[int]:
+        """The likeliest word pieces that follow, `ANSWER_PIECES` of them, one a frame; padding is set aside."""
+        model, layout = self.model, self.model.layout
+        columns = lag(question.frames[None], layout)[:, :, : question.frames.shape[1] + 1].to(self.device)
+        state = model.init_state(1, capacity=columns.shape[2] + ANSWER_PIECES)
+        recalled = model.recall(columns)
+        hidden = model.temporal(model.embed(columns, recalled), state)
+        within = prompt_columns(torch.tensor([question.prompt], device=self.device), columns.shape[2])
+        memory = model.role_memory(hidden, columns, within)
+        pieces: list[int] = []
+        while True:
+            logits = model.text_logits(hidden[:, -1:], memory)[0, 0]
+            logits[[layout.text_pad, layout.text_end_pad]] = float("-inf")
+            pieces.append(int(logits.argmax()))
+            if len(pieces) == ANSWER_PIECES:
+                return pieces
+            column = torch.full_like(columns[:, :, :1], ZERO)
+            column[:, list(layout.texts)] = layout.text_pad
+            column[:, layout.text] = pieces[-1]
+            recalled = model.recall(column, None if recalled is None else recalled[:, :, -1])
+            hidden = model.temporal(model.embed(column, recalled), state)
+
     def _words(
         self,
         name: str,
@@ -338,6 +369,8 @@ def measure_run(
         random = np.random.default_rng(seed)
         for some in _groups(order, batch):
             meter.talks(*talks.examples(random, len(some)))
+        for question in talks.questions(random, len(order)):
+            meter.question(question, tokenizer)
     return {
         "run": str(run),
         "step": checkpoint["step"],

@@ -7,10 +7,10 @@ fraction of what a frame with sound costs. All audio cells are the zero embeddin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from personaplex.text import Tokenizer, Word, align_words
 
 USER, AGENT = "user", "agent"
 _PAUSE = 10  # most frames between two turns
-_GAP = 2  # most frames between two words
+_GAPS = (2, 6)  # most frames between two words of a talk: to hold more of it, or as they are spoken
 COMMON = 0.3  # share of the roles from which a piece is of the language, not of a role
 TURN_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
 
@@ -35,10 +35,12 @@ class Talk:
     Attributes:
         role: the agent's role, plain text.
         turns: speaker, `user` or `agent`, and words, in order.
+        facts: of each turn the phrases that it has to hold; empty where none are known.
     """
 
     role: str
     turns: tuple[tuple[str, tuple[str, ...]], ...]
+    facts: tuple[tuple[str, ...], ...] = ()
 
 
 def talks_of(dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
@@ -77,8 +79,9 @@ def read_talks(path: Path, dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
             turns = tuple((turn["who"], tuple(turn["text"].split())) for turn in entry["turns"])
             if any(who not in (USER, AGENT) for who, _ in turns):
                 raise ValueError("every turn has to be of one of the two")
+            facts = tuple(tuple(filter(None, turn.get("fact", "").split("|"))) for turn in entry["turns"])
             if turns:  # in some scripts nobody speaks
-                talks.append(Talk(str(entry["role"]), turns))
+                talks.append(Talk(str(entry["role"]), turns, facts))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -105,6 +108,20 @@ def telling(roles: Sequence[Sequence[int]]) -> list[np.ndarray]:
         np.concatenate([np.unique(role).astype(np.int64) for role in roles] or [np.zeros(0, np.int64)])
     )
     return [np.array([piece for piece in set(role) if counts[piece] < COMMON * len(roles)], np.int64) for role in roles]
+
+
+class Question(NamedTuple):
+    """A talk in writing up to where an answer is due.
+
+    Attributes:
+        frames: int64 `[S, T]`, prompt included.
+        prompt: frames of the prompt.
+        facts: phrases that the answer has to hold.
+    """
+
+    frames: torch.Tensor
+    prompt: int
+    facts: tuple[str, ...]
 
 
 class TalkPack:
@@ -153,19 +170,51 @@ class TalkPack:
         index = int(random.integers(len(self.talks)))
         talk, prompt = self.talks[index], self._prompts[index]
         first = prompt.shape[1]
-        said: dict[str, list[Word]] = {AGENT: [], USER: []}
-        frame = 0
-        for who, words in talk.turns:
-            frame += int(random.integers(1, _PAUSE + 1))
-            for word, gap in zip(words, random.integers(_GAP + 1, size=len(words)), strict=True):
-                moment = (frame + int(gap) + 0.5) * FRAME_SECONDS
-                said[who].append((word, moment, moment))
-                frame += int(gap) + len(self.tokenizer.encode(word))
+        said, _, end = self._spoken(talk, random, int(random.choice(_GAPS)))
         room = self.length - first
         frames = torch.full((layout.streams, self.length), ZERO)
         frames[:, :first] = prompt
-        for stream, who in zip(layout.texts, (AGENT, USER), strict=True):
-            frames[stream, first:] = align_words(said[who], self.tokenizer, room, layout)
+        frames[list(layout.texts), first:] = self._written(said, room)
         learnt = torch.zeros(self.length, dtype=torch.bool)
-        learnt[first : first + min(frame + 1, room)] = True
+        learnt[first : first + min(end + 1, room)] = True
         return frames, learnt, learnt & torch.isin(frames[layout.text], self._telling[index]), torch.tensor(first)
+
+    def questions(self, random: np.random.Generator, count: int) -> Iterator[Question]:
+        """Draw talks up to where an answer is due whose facts are known; none from talks that tell of none."""
+        asked = [
+            (index, turn)
+            for index, talk in enumerate(self.talks)
+            for turn, facts in enumerate(talk.facts)
+            if facts and talk.turns[turn][0] == AGENT
+        ]
+        for drawn in random.permutation(len(asked))[:count]:
+            index, turn = asked[drawn]
+            said, starts, _ = self._spoken(self.talks[index], random, _GAPS[0])
+            until = starts[turn]
+            said = {who: [word for word in words if word[1] < until * FRAME_SECONDS] for who, words in said.items()}
+            body = torch.full((self.layout.streams, until), ZERO)
+            body[list(self.layout.texts)] = self._written(said, until)
+            prompt = self._prompts[index]
+            yield Question(torch.cat([prompt, body], dim=1), prompt.shape[1], self.talks[index].facts[turn])
+
+    def _spoken(
+        self, talk: Talk, random: np.random.Generator, most: int
+    ) -> tuple[dict[str, list[Word]], list[int], int]:
+        """What either says and when, the frame in which each turn begins, and the one in which the last ends.
+
+        `most` is how many frames lie between two words at most.
+        """
+        said: dict[str, list[Word]] = {AGENT: [], USER: []}
+        starts, frame = [], 0
+        for who, words in talk.turns:
+            frame += int(random.integers(1, _PAUSE + 1))
+            starts.append(frame)
+            for word, gap in zip(words, random.integers(most + 1, size=len(words)), strict=True):
+                moment = (frame + int(gap) + 0.5) * FRAME_SECONDS
+                said[who].append((word, moment, moment))
+                frame += int(gap) + len(self.tokenizer.encode(word))
+        return said, starts, frame
+
+    def _written(self, said: dict[str, list[Word]], frames: int) -> torch.Tensor:
+        """The text streams, int64 `[2, frames]`."""
+        return torch.stack([align_words(said[who], self.tokenizer, frames, self.layout) for who in (AGENT, USER)])
