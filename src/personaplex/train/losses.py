@@ -146,7 +146,7 @@ def lm_losses(
             foreseen = foresight(each[0].text).float()
     weights = torch.where(learnt.copied, settings.copying, 1.0)
     text, nll, is_word = _text_loss(learnt.text_logits, learnt.text_targets, layout, settings.padding, weights)
-    loss, terms = text, {"text": text}
+    loss, terms = settings.writing * text, {"text": text}
     figures = _mean("words", nll, is_word) | _mean("copied", nll, learnt.copied)
     if batch.texts is not None:
         first = len(nll) - len(each[-1].text)

@@ -16,8 +16,9 @@ class LMTraining:
         warmup: steps of linear warm-up.
         hold: share of the run at the peak rate, before it decays.
         weight_decay: of matrices.
-        padding: weight of text targets that are padding.
-        copying: weight of text targets that are pieces of the role's own, such as its names and prices.
+        writing: weight of the agent's text: whether it speaks, and what it says.
+        padding: weight, within it, of targets that are padding.
+        copying: weight, within it, of targets that are pieces of the role's own, such as its names and prices.
         pointing: weight of finding those pieces in the role, where the model has a pointer.
         semantic: weight of codebook 0.
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
@@ -50,6 +51,7 @@ class LMTraining:
     warmup: int = 150
     hold: float = 0.3
     weight_decay: float = 0.05
+    writing: float = 1.0
     padding: float = 0.3
     copying: float = 1.0
     pointing: float = 0.3
