@@ -2,6 +2,8 @@
 
 import contextlib
 import ctypes
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from personaplex.frames import SAMPLE_RATE
 from personaplex.speech import festival, kokoro, pico
 from personaplex.speech.align import align
 from personaplex.speech.engines import Voices, others
+from personaplex.speech.espeak import Espeak
 from personaplex.speech.speakers import AGENTS, HELD_OUT, random_user
 from personaplex.speech.tts import Speaker, SpeechError, display_words, words_of
 
@@ -125,6 +128,29 @@ def test_what_cannot_be_spoken():
     ):
         with pytest.raises(SpeechError):
             voices.say(text, speaker)
+
+
+@engines
+def test_a_crash_of_the_library_is_tried_again(tmp_path, monkeypatch):
+    """A crash would otherwise draw another script, so that a corpus would depend on more than its seed."""
+    whole, speaker = Espeak().say("hello", SPEAKERS[2]), Espeak._speak
+
+    def crashes(until):
+        tries = tmp_path / str(until)
+
+        def speak(self, plain, who):
+            tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+            if len(tries.read_text()) <= until:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return speaker(self, plain, who)
+
+        monkeypatch.setattr(Espeak, "_speak", speak)
+
+    crashes(2)
+    assert np.array_equal(Espeak().say("hello", SPEAKERS[2]).pcm, whole.pcm)
+    crashes(3)
+    with pytest.raises(SpeechError, match="failed on 'hello'"):
+        Espeak().say("hello", SPEAKERS[2])
 
 
 def test_words():

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
 from personaplex.speech.engines import _ENGINES, Voices
-from personaplex.speech.speakers import AGENTS, random_user
+from personaplex.speech.speakers import AGENTS, HELD_OUT, random_agent, random_user
 from personaplex.speech.tts import MissingEngine, SpeechError, words_of
 from personaplex.synth.__main__ import synth
 from personaplex.synth.channel import user_microphone
@@ -107,14 +107,25 @@ def test_files_depend_on_seed_and_index_alone(tmp_path, engines):
     marks = json.loads((tmp_path / "one/audio/000001.json").read_text())
     assert rate == SAMPLE_RATE and stereo.shape == (round(marks["duration"] * SAMPLE_RATE), 2)
     assert {label for _, _, label in marks["alignments"]} <= {"SPEAKER_MAIN", "SPEAKER_USER"}
-    write_voice(_with_voices(tmp_path), "NATM0", 0)
+    write_voice(tmp_path, AGENTS["NATM0"], 0)
     sample, _ = soundfile.read(tmp_path / "voices/NATM0_0.flac")
     assert 3.5 <= len(sample) / SAMPLE_RATE <= 5.2
 
 
-def _with_voices(folder):
-    (folder / "voices").mkdir()
-    return folder
+def test_agents_whom_nobody_has_met_leave_a_sample_of_their_voice(tmp_path, engines):
+    plan = Plan(tmp_path, 3, "train", (), new_voices=1.0)
+    (tmp_path / "audio").mkdir()
+    marks = []
+    for index in (1, 2):
+        write_dialogue(plan, index)
+        marks.append(json.loads((tmp_path / f"audio/00000{index}.json").read_text()))
+    one, two = (mark["voice_prompt"] for mark in marks)
+    assert one.startswith("voices/new/agent-") and one != two
+    assert 3.5 <= soundfile.info(tmp_path / one).duration <= 5.2
+    assert not {mark["voice"] for mark in marks} & AGENTS.keys()
+    drawn = [random_agent(np.random.default_rng(seed), ("pico en-US", "kokoro jm_kumo")) for seed in range(40)]
+    assert {speaker.voice for speaker in drawn} == {"slt", "rms", "awb", "en-US"}
+    assert not {speaker.voice for speaker in drawn} & HELD_OUT.keys()
 
 
 @pytest.mark.slow

@@ -60,6 +60,8 @@ def test_hearing_loss_is_that_of_the_forward_pass(dialogues, hearing):
     torch.testing.assert_close(terms["heard_words"], nll[words].mean())
     rest = losses(hearing, batch, replace(EXACT, hearing=0.0))["loss"]
     torch.testing.assert_close(terms["loss"] - rest, EXACT.hearing * terms["heard"])
+    more = losses(hearing, batch, replace(EXACT, writing=3.0))["loss"]
+    torch.testing.assert_close(more - terms["loss"], 2 * terms["text"])
 
 
 def test_words_are_misheard_on_the_input_alone(dialogues, hearing):

@@ -24,6 +24,7 @@ _END, _WORD, _PHONEME = 0, 1, 7
 _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7
 _WORDS_A_MINUTE = 165
 _RANGE_MIDDLE = 50  # 0 to 99
+_TRIES = 3  # now and then the library crashes on what it can speak
 _PITCH_MIDDLE = 50  # 0 to 99; about 4.3 % of the frequency a step of 5
 _SILENT = re.compile(rb"_|$")
 
@@ -73,6 +74,22 @@ class Espeak:
     def say(self, text: str, speaker: Speaker) -> Utterance:
         """Speak `text`; SpeechError for an unknown voice."""
         plain = text.encode("ascii", "ignore")
+        answer, died = b"", True
+        for _ in range(_TRIES):
+            answer, died = self._in_child(plain, speaker)
+            if not died:
+                break
+        if died or not answer:
+            raise SpeechError(f"espeak-ng failed on {text!r}; `espeak-ng {text!r}` may say why.")
+        sound, events = pickle.loads(answer)  # noqa: S301  written by our own child
+        if sound is None:
+            raise SpeechError(f"espeak-ng has no voice {speaker.voice!r}; `espeak-ng --voices=en` lists them.")
+        pcm = sound.astype(np.float32) / 32768
+        words = _words(events, plain.decode(), len(pcm) / self._rate, speaker.warp)
+        return finish(pcm, self._rate * speaker.warp, words, [])
+
+    def _in_child(self, plain: bytes, speaker: Speaker) -> tuple[bytes, bool]:
+        """What a child of this process that speaks `plain` has to tell, pickled, and whether a signal ended it."""
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", DeprecationWarning
@@ -91,15 +108,7 @@ class Espeak:
         os.close(write)
         with open(read, "rb") as pipe:
             answer = pipe.read()
-        os.waitpid(child, 0)
-        if not answer:
-            raise SpeechError(f"espeak-ng failed on {text!r}; `espeak-ng {text!r}` may say why.")
-        sound, events = pickle.loads(answer)  # noqa: S301  written by our own child
-        if sound is None:
-            raise SpeechError(f"espeak-ng has no voice {speaker.voice!r}; `espeak-ng --voices=en` lists them.")
-        pcm = sound.astype(np.float32) / 32768
-        words = _words(events, plain.decode(), len(pcm) / self._rate, speaker.warp)
-        return finish(pcm, self._rate * speaker.warp, words, [])
+        return answer, os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
     def _speak(self, plain: bytes, speaker: Speaker) -> tuple[np.ndarray | None, list[tuple[int, int, float, bytes]]]:
         if self._lib.espeak_SetVoiceByName(speaker.voice.encode()) != 0:

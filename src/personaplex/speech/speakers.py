@@ -1,4 +1,4 @@
-"""Who speaks: eighteen agents by name, any number of users, and the voices kept away from training.
+"""Who speaks: eighteen agents by name, any number of further ones and of users, and voices kept away from training.
 
 Knows only descriptions (`Speaker`); no sound is made here. The held-out engine voices are whole ones, a male and a
 female, so that nothing measured on them was heard in training under another name.
@@ -67,6 +67,24 @@ _OTHERS = {
     "kokoro jm_kumo": ("M", 0.016),
 }
 _TIMBRE_DB = 3.5  # standard deviation of what a throat adds or takes at each of `colour.BANDS`
+
+
+def random_agent(rng: np.random.Generator, others: Sequence[str] = ()) -> Speaker:
+    """Draw an agent that nobody has met: a voice that may be in training, bent less than a user's, to be understood.
+
+    Args:
+        rng: all chance comes from it.
+        others: voices of engines that are not everywhere (`engines.others()`).
+    """
+    clear = [name for name in others if name.startswith(("pico", "festival slt"))]
+    voice = str(rng.choice([*(f"flite {name}" for name in _FLITE_SEX), *clear]))
+    engine, _, voice = voice.partition(" ")
+    sex = _FLITE_SEX.get(voice) or _OTHERS[f"{engine} {voice}"][0]
+    bent = {"pitch": rng.uniform(0.72, 1.35), "warp": rng.uniform(0.88, 1.15), "stretch": rng.uniform(0.9, 1.1)}
+    bent = {name: round(float(value), 3) for name, value in bent.items()}
+    timbre = tuple(round(float(gain), 1) for gain in rng.normal(0, 0.7 * _TIMBRE_DB, len(BANDS)))
+    tag = int(rng.integers(16**6))
+    return Speaker(f"agent-{voice}-{tag:06x}", engine, voice, sex, split="agent", timbre=timbre, **bent)
 
 
 def random_user(rng: np.random.Generator, split: str, others: Sequence[str] = (), only: bool = False) -> Speaker:

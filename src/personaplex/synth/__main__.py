@@ -92,6 +92,14 @@ class _Engine(click.ParamType):
     "Otherwise, with --split train, those of all that are installed, but for Kokoro.",
 )
 @click.option(
+    "--new-voices",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SHARE",
+    help="In so many dialogues the agent has a voice met nowhere else, so that a model learns to take any voice from "
+    "its sample. [default: 0, the eighteen agents]",
+)
+@click.option(
     "--text-only", is_flag=True, help="Write only scripts.jsonl, --count scripts; no sound, no engine needed."
 )
 @click.option(
@@ -123,6 +131,7 @@ def synth(
     split: str,
     mix: dict[str, float],
     users: tuple[str, ...] | None,
+    new_voices: float,
     text_only: bool,
     llm: str | None,
     llm_model: str | None,
@@ -157,6 +166,8 @@ def synth(
         raise click.UsageError("--from imports a corpus as it is; it goes with --out and --workers only.")
     if users is not None and (split == "test" or source is not None or text_only):
         raise click.UsageError("--users is for conversations of --split train that are spoken here.")
+    if new_voices and (split == "test" or source is not None or text_only):
+        raise click.UsageError("--new-voices is for conversations of --split train that are spoken here.")
     if (llm is None) != (llm_model is None):
         raise click.UsageError("--llm and --llm-model go together.")
     if text_only and count is None:
@@ -174,7 +185,7 @@ def synth(
         else:
             from personaplex.synth.corpus import Plan, generate
 
-            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env), mix=mix)
+            plan = Plan(out, seed, split, model=_model(llm, llm_model, llm_key_env), mix=mix, new_voices=new_voices)
             if users is not None:
                 plan = replace(plan, others=users, only=True)
             stats = generate(plan, hours or 0.0, count or 0, workers)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from personaplex.speech import engines
 from personaplex.speech.engines import Voices
-from personaplex.speech.speakers import AGENTS, random_user
+from personaplex.speech.speakers import AGENTS, random_agent, random_user
 from personaplex.speech.tts import MissingEngine, Speaker, SpeechError
 from personaplex.synth.background import background
 from personaplex.synth.channel import Conditions, user_microphone
@@ -46,6 +46,7 @@ class Plan:
         model: which language model writes the words; None for the grammar alone.
         mix: share of each kind of conversation (`scenarios.KINDS`).
         only: no user of `train` has another voice than those of `others`.
+        new_voices: share of the dialogues of `train` whose agent has a voice that is met nowhere else.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class Plan:
     model: Model | None = None
     mix: Mapping[str, float] = field(default_factory=lambda: USUAL)
     only: bool = False
+    new_voices: float = 0.0
 
     @property
     def engines(self) -> list[str]:
@@ -66,7 +68,16 @@ class Plan:
         writer = "grammar" if self.model is None else self.model.title
         mixed = {} if self.mix == USUAL else {"mix": dict(self.mix)}
         users = {"users": "no others"} if self.only else {}
-        return {"seed": self.seed, "split": self.split, "engines": self.engines, "writer": writer, **users, **mixed}
+        met = {"new_voices": self.new_voices} if self.new_voices else {}
+        return {
+            "seed": self.seed,
+            "split": self.split,
+            "engines": self.engines,
+            "writer": writer,
+            **users,
+            **mixed,
+            **met,
+        }
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,8 @@ def write_dialogue(plan: Plan, index: int) -> float:
             if attempt == _ATTEMPTS - 1:
                 raise SpeechError(f"Dialogue {index} of seed {plan.seed}: {error}") from error
     dialogue = scene.dialogue
+    if scene.agent.id not in AGENTS:
+        write_voice(plan.folder, scene.agent, 0)
     others = background(process_voices(), len(dialogue.user), rng)
     microphone, conditions = user_microphone(dialogue.user, dialogue.agent, rng, others)
     write_audio(plan.folder / f"{name}.flac", np.stack([dialogue.agent, microphone], axis=1))
@@ -116,11 +129,13 @@ def write_dialogue(plan: Plan, index: int) -> float:
 
 
 def _play(plan: Plan, rng: np.random.Generator, attempt: int) -> _Scene:
-    agent = AGENTS[pick(rng, list(AGENTS))]
+    agent, count = AGENTS[pick(rng, list(AGENTS))], VOICE_PROMPTS
+    if plan.new_voices and plan.split == "train" and rng.random() < plan.new_voices:
+        agent, count = random_agent(rng, plan.others), 1
     user = random_user(rng, plan.split, plan.others, plan.only)
     script = draw_script(rng, plan.split, plan.mix)
     written = Written(script, "grammar") if plan.model is None else _writer(plan.model).write(script)
-    voice = voice_name(agent.id, int(rng.integers(VOICE_PROMPTS)))
+    voice = voice_name(agent, int(rng.integers(count)))
     dialogue = perform(written.script, process_voices(), agent, user, agent_gain(agent), rng)
     return _Scene(agent, user, written, voice, dialogue, attempt)
 
@@ -170,7 +185,7 @@ def generate(plan: Plan, hours: float = 0.0, count: int = 0, jobs: int = 1, prog
     Voices().require(dict.fromkeys(engine.split()[0] for engine in plan.engines))
     begin(plan.folder, plan.as_dict())
     with workers(jobs) as pool:
-        samples = [(agent, number) for agent in AGENTS for number in range(VOICE_PROMPTS)]
+        samples = [(agent, number) for agent in AGENTS.values() for number in range(VOICE_PROMPTS)]
         made = pool.in_order(functools.partial(_write_sample, plan.folder), samples)
         for _ in tqdm(made, total=len(samples), desc="voices", unit="file", disable=not progress):
             pass
@@ -178,7 +193,7 @@ def generate(plan: Plan, hours: float = 0.0, count: int = 0, jobs: int = 1, prog
     return summarise(plan.folder, names, plan.as_dict())
 
 
-def _write_sample(folder: Path, sample: tuple[str, int]) -> None:
+def _write_sample(folder: Path, sample: tuple[Speaker, int]) -> None:
     write_voice(folder, *sample)
 
 

@@ -61,7 +61,7 @@ def process_voices() -> Voices:
     return Voices()
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def agent_gain(agent: Speaker) -> float:
     """The factor that brings an agent's speech to `AGENT_LUFS`."""
     speech = np.concatenate([process_voices().say(text, agent).pcm for text in _CALIBRATION])
@@ -69,18 +69,18 @@ def agent_gain(agent: Speaker) -> float:
     return float(min(10 ** ((AGENT_LUFS - loudness) / 20), 0.98 / np.abs(speech).max()))
 
 
-def voice_name(agent: str, number: int) -> str:
-    """The path, inside the corpus, of an agent's voice sample."""
-    return f"voices/{agent}_{number}.flac"
+def voice_name(agent: Speaker, number: int) -> str:
+    """The path, inside the corpus, of an agent's voice sample; agents without a name of their own lie apart."""
+    return f"voices/{'' if agent.id in AGENTS else 'new/'}{agent.id}_{number}.flac"
 
 
-def write_voice(folder: Path, agent_id: str, number: int) -> None:
+def write_voice(folder: Path, agent: Speaker, number: int) -> None:
     """Write one voice sample of `VOICE_SECONDS`, unless it is there."""
-    path = folder / voice_name(agent_id, number)
+    path = folder / voice_name(agent, number)
     if path.exists():
         return
-    rng = np.random.default_rng([sum(agent_id.encode()), number])
-    agent = AGENTS[agent_id]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([sum(agent.id.encode()), number])
     speech = np.zeros(0, np.float32)
     for at in rng.permutation(len(_VOICE_TEXTS)):
         utterance = process_voices().say(_VOICE_TEXTS[at], agent)

@@ -18,6 +18,7 @@ from personaplex.synth.page import GAP_WIDTH, SNR_WIDTH, page
 
 SPOT_CHECKS = 20
 _GAPS = (-0.5, 3.0)  # s; what lies beyond is counted in the outermost bins
+_NEW = "new"  # agents that have a voice of their own, together
 _BESIDE = ("backchannel", "aside")  # turns that answer nothing
 
 
@@ -42,7 +43,7 @@ class _Counts:
         for name, key in (("scenarios", "scenario"), ("voices", "voice"), ("user_engines", "user_engine"),
                           ("writers", "writer"), ("refusals", "refused")):  # fmt: skip
             if record.get(key):
-                self.of[name][record[key]] += 1
+                self.of[name][_NEW if record[key].startswith("agent-") else record[key]] += 1
         if role := record["role"]:
             self.texts[role] = self.texts[role.lower()] = None
         for turn in record["turns"]:
