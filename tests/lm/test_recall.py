@@ -59,6 +59,23 @@ def test_without_gains_a_model_is_as_it_was_and_with_them_it_reads_words_of_long
     assert "recall" not in plain.config.to_dict() and lm.config.to_dict()["recall"] == COUNT
 
 
+def test_what_was_heard_looks_like_the_same_words_in_the_role():
+    plain, lm = tiny_lm(**HEARD, recall=COUNT), tiny_lm(**HEARD, recall=COUNT, shared_words=True)
+    lm.load_state_dict(plain.state_dict(), strict=False)
+    columns = some_columns(lm)
+    with torch.no_grad():
+        lm.heard_gains.zero_()
+        assert torch.equal(lm.embed(columns), plain.embed(columns))
+        lm.heard_gains[0] = 1.0
+        more = lm.embed(columns) - plain.embed(columns)
+        torch.testing.assert_close(more, lm.text_emb(columns[:, -1]), rtol=0, atol=1e-4)
+        lm.heard_gains[0], lm.heard_gains[COUNT] = 0.0, 1.0
+        more = lm.embed(columns) - plain.embed(columns)
+        torch.testing.assert_close(more, lm.text_emb(lm.recall(columns)[:, -1]), rtol=0, atol=1e-4)
+    assert "shared_words" not in plain.config.to_dict() and lm.config.to_dict()["shared_words"]
+    assert tiny_lm(shared_words=True).heard_gains is None  # there is nothing to read
+
+
 @pytest.mark.parametrize("name", ["recall", "short_conv", "pointer"])
 def test_fewer_than_none_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} is -1; it must be 0"):

@@ -52,6 +52,8 @@ class LMConfig:
         heard: whether there is a stream of the user's words, the last one; ours, absent from the released models.
         short_conv: reach of the short convolutions of the temporal transformer, in positions; 0 for none; ours too.
         recall: last word pieces of each text stream that are read at every frame again (see `lm.recall`); ours too.
+        shared_words: whether the user's words are read by the embeddings of the agent's text too, so that what was
+            heard looks like the same word in the role; ours too.
         pointer: width of the keys by which pieces of the role are found, to be copied (see `lm.pointer`); 0 for none;
             ours too.
         depformer_dim: width of the depth transformer.
@@ -82,6 +84,7 @@ class LMConfig:
     heard: bool = False
     short_conv: int = 0
     recall: int = 0
+    shared_words: bool = False
     pointer: int = 0
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
@@ -198,7 +201,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        for name in ("heard", "short_conv", "recall", "pointer"):
+        for name in ("heard", "short_conv", "recall", "shared_words", "pointer"):
             if not values[name]:
                 del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

@@ -58,6 +58,8 @@ class LanguageModel(nn.Module):
 
     With `config.heard` it also predicts the user's words, from the temporal transformer alone, and reads them back.
     With `config.recall` it reads, beside a frame, the last word pieces of its text streams, scaled by a gain a place.
+    With `config.shared_words` it reads the user's words, and the last of them, by the embedding of the agent's text
+    too, scaled by a gain a place: so they resemble the same words in the role.
     With `config.pointer` it may copy word pieces from its role (see `pointer`).
 
     Args:
@@ -91,6 +93,9 @@ class LanguageModel(nn.Module):
         self.recall_gains: nn.Parameter | None = None
         if config.recall:
             self.recall_gains = nn.Parameter(torch.zeros(config.recall * len(self.layout.texts), dim))
+        self.heard_gains: nn.Parameter | None = None
+        if config.heard and config.shared_words:
+            self.heard_gains = nn.Parameter(torch.zeros(1 + config.recall, dim))
         self.pointer: Pointer | None = None
         if config.pointer:
             self.pointer = Pointer(dim, config.pointer, self.layout)
@@ -125,12 +130,17 @@ class LanguageModel(nn.Module):
             part = F.embedding(tokens, table.weight) if plain else table(tokens)
             x = part if x is None else x + part
         assert x is not None, "there is always the text stream"
+        if recalled is None:
+            recalled = self.recall(columns)
+        if self.heard_gains is not None:
+            heard = [columns[:, -1], *(() if recalled is None else recalled[:, self.config.recall :].unbind(1))]
+            for gain, tokens in zip(self.heard_gains, heard, strict=True):
+                x = x + self.text_emb(tokens) * gain
         if self.recall_gains is not None:
-            pieces = self.recall(columns) if recalled is None else recalled
-            assert pieces is not None, "the gains are there for something"
+            assert recalled is not None, "the gains are there for something"
             words = [self.text_emb] * self.config.recall
             words += [] if self.heard_emb is None else [self.heard_emb] * self.config.recall
-            for table, gain, tokens in zip(words, self.recall_gains, pieces.unbind(1), strict=True):
+            for table, gain, tokens in zip(words, self.recall_gains, recalled.unbind(1), strict=True):
                 x = x + table(tokens) * gain
         return x
 

@@ -129,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
         help="last word pieces of each text stream read again at every frame, 0 for none [as --short-conv]",
     )
     lm.add_argument(
+        "--shared-words",
+        action=argparse.BooleanOptionalAction,
+        help="the user's words are read by the embeddings of the agent's text too, so that they are found in the role "
+        "[as --short-conv]",
+    )
+    lm.add_argument(
         "--pointer",
         type=int,
         metavar="N",
@@ -269,7 +275,7 @@ def _lm(arguments: argparse.Namespace) -> None:
         arguments.run,
         arguments.preset,
         tokenizer.size,
-        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall", "pointer")},
+        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall", "shared_words", "pointer")},
     )
     drawing = read_options(arguments, Drawing)
     if arguments.scripts is not None and not drawing.text_only:

@@ -24,8 +24,8 @@ __all__ = ["LMTrainer", "LMTraining", "begin_with", "corrupted", "future_activit
 
 
 GAIN_RATE = 10.0
-"""The learning rate of the short convolutions and of what is recalled, as a multiple: their gains begin at zero and
-belong near one."""
+"""The learning rate of the short convolutions and of what is read a second time, as a multiple: their gains begin at
+zero and belong near one."""
 
 
 class LMTrainer:
@@ -47,7 +47,7 @@ class LMTrainer:
         kinds: dict[str, list[torch.nn.Parameter]] = {"matrix": [], "gain": [], "other": [*self.foresight.parameters()]}
         for name, parameter in model.named_parameters():
             matrix = parameter.dim() == 2 and "emb" not in name
-            gain = "short_convs" in name or "recall_gains" in name
+            gain = "short_convs" in name or "_gains" in name
             kinds["gain" if gain else "matrix" if matrix else "other"].append(parameter)
         groups = [
             {"params": kinds["matrix"], "weight_decay": settings.weight_decay, "scale": 1.0},
@@ -113,7 +113,7 @@ def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
             weights = weights | {"recall_gains": gains}
     added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shared = own.keys() & weights.keys()
-    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains", "pointer")
+    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains", "heard_gains", "pointer")
     if not all(any(part in name for part in optional) for name in (*added, *dropped)) or any(
         own[name].shape != weights[name].shape for name in shared
     ):

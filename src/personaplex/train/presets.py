@@ -29,6 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
         "short_conv": 3,
         "recall": 3,
+        "shared_words": True,
         "pointer": 64,
     },
     # For trying the pipeline out in a minute.
@@ -48,6 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
         "short_conv": 3,
         "recall": 3,
+        "shared_words": True,
         "pointer": 32,
     },
 }
@@ -60,8 +62,8 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         run: the run's folder.
         preset: a name of `PRESETS`.
         text_card: entries of the tokenizer.
-        wishes: `heard`, `short_conv`, `recall`, `pointer`; None for what the run has begun with, or else the
-            preset (which hears).
+        wishes: `heard`, `short_conv`, `recall`, `shared_words`, `pointer`; None for what the run has begun with, or
+            else the preset (which hears).
 
     Raises:
         UserError: when the run has begun with other sizes, or one that is wished for is below 0.
@@ -80,8 +82,10 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
     config = config.with_heard() if heard else config
     if begun is None or begun == config:
         return config
-    if begun.heard != config.heard:
-        raise UserError(f"{run} has begun {'with' if begun.heard else 'without'} --heard; leave it so")
+    for name in ("heard", "shared_words"):
+        if getattr(begun, name) != getattr(config, name):
+            how = "with" if getattr(begun, name) else "without"
+            raise UserError(f"{run} has begun {how} {_option(name)}; leave it so")
     for name in ("short_conv", "recall", "pointer"):
         if getattr(begun, name) != getattr(config, name):
             raise UserError(f"{run} has begun with {_option(name)} {getattr(begun, name)}; leave it so")
