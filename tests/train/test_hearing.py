@@ -106,13 +106,13 @@ def test_what_is_to_be_written_follows_what_was_written(hearing):
     labels = "..A.Bb.C......"
     assert target(labels, labels) == labels
     assert target(labels, ".A..Bb.C......") == "....Bb.C......"  # early: not again
-    assert target(labels, "..A....Bb.C...") == "..A.BBBBbCC..."  # late: until it is there, then the next
+    assert target(labels, "..A..Bb..C....") == "..A.BBbCCC...."  # late: until it is there
     assert target(labels, "..A.B.b.C.....") == "..A.BbbCC....."  # begun: to be finished
     assert target(labels, "..D.Bb.C......") == labels  # wrong: one stands for the other
-    assert target(labels, "..Dd...C......") == "..A.BBBB......"  # passed over: let go, with its end
+    assert target(labels, "..Dd...C......") == "..A.BBBC......"  # passed over: let go, with its end
     assert target(labels, "..A...C.......") == "..A.BBB......."  # the next one early: the same
     assert target("A............", "." * 13) == "A" * (LATE + 1) + "." * (12 - LATE)  # never: not for ever
-    assert target("...A" + "." * 4, "A.......") == "...AAAAA" and EARLY == 2  # too early: a word of its own
+    assert target("...A....", "A.......") == "...AAA.." and EARLY == LATE == 2  # too early: a word of its own
 
 
 def test_the_deaf_learn_from_the_words_that_they_are_given(dialogues, hearing):

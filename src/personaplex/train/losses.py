@@ -54,7 +54,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     if settings.heard_own:
         passes = int(torch.randint(settings.heard_passes, (), generator=random)) + 1
         inputs, own = own_ear(model, inputs, heard_loss, settings.heard_own, passes, random)
-        if own.any() and batch.begins is not None:
+        if settings.heard_completion and own.any() and batch.begins is not None:
             labels, words = targets[own.cpu(), :, -1], inputs[own, -1].cpu()
             # What comes of the last column is not written yet.
             written = torch.cat([words[:, 1:], words.new_full((len(words), 1), layout.text_pad)], dim=1)

@@ -15,8 +15,8 @@ from personaplex.train.corruption import is_padding
 
 EARLY = 2
 """Frames before its place at which a word counts as written."""
-LATE = 6
-"""Frames after its place until which a word that was missed may still be written."""
+LATE = 2
+"""Frames after its place until which a word that was missed may still be written. For long, anything is written."""
 
 
 @torch.no_grad()

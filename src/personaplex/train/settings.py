@@ -39,6 +39,8 @@ class LMTraining:
             arXiv 1906.07651), so that it learns how far its ear can be trusted.
         heard_passes: most first passes, each reading the guesses of the one before; a batch draws from 1 to so many.
             Errors breed errors: only after some passes are the guesses as wrong as in a conversation.
+        heard_completion: where it reads its own guesses, teach what completes what it has written (see
+            `own_ear.to_write`); otherwise every word in its place, written or not.
         ema: decay a step of the moving average of the weights, which is what is exported; 0 for none.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16, but for CPUs that are slow at it (without AVX-512).
@@ -69,6 +71,7 @@ class LMTraining:
     heard_corrupt: float = 0.1
     heard_own: float = 0.0
     heard_passes: int = 1
+    heard_completion: bool = True
     ema: float = 0.998
     seed: int = 0
     bf16: bool = True
