@@ -188,8 +188,7 @@ def test_what_a_role_alone_tells_may_weigh_more(tokenizer, hearing):
     )
 
 
-def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer, monkeypatch):
-    monkeypatch.setattr("personaplex.train.talks._GAPS", (2,))  # as they are spoken it takes longer
+def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer):
     lm = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=16)
     pack = DialoguePack(codes, tokenizer, lm.layout, replace(DRAWING, text_only=0.5, text_length=64))
     names = ["ann", "bob", "cat", "dan"]

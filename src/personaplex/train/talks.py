@@ -23,7 +23,7 @@ from personaplex.text import Tokenizer, Word, align_words
 
 USER, AGENT = "user", "agent"
 _PAUSE = 10  # most frames between two turns
-_GAPS = (2, 6)  # most frames between two words of a talk: to hold more of it, or as they are spoken
+_GAP = 2  # most frames between two words
 COMMON = 0.3  # share of the roles from which a piece is of the language, not of a role
 TURN_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
 
@@ -170,7 +170,7 @@ class TalkPack:
         index = int(random.integers(len(self.talks)))
         talk, prompt = self.talks[index], self._prompts[index]
         first = prompt.shape[1]
-        said, _, end = self._spoken(talk, random, int(random.choice(_GAPS)))
+        said, _, end = self._spoken(talk, random)
         room = self.length - first
         frames = torch.full((layout.streams, self.length), ZERO)
         frames[:, :first] = prompt
@@ -189,7 +189,7 @@ class TalkPack:
         ]
         for drawn in random.permutation(len(asked))[:count]:
             index, turn = asked[drawn]
-            said, starts, _ = self._spoken(self.talks[index], random, _GAPS[0])
+            said, starts, _ = self._spoken(self.talks[index], random)
             until = starts[turn]
             said = {who: [word for word in words if word[1] < until * FRAME_SECONDS] for who, words in said.items()}
             body = torch.full((self.layout.streams, until), ZERO)
@@ -197,19 +197,14 @@ class TalkPack:
             prompt = self._prompts[index]
             yield Question(torch.cat([prompt, body], dim=1), prompt.shape[1], self.talks[index].facts[turn])
 
-    def _spoken(
-        self, talk: Talk, random: np.random.Generator, most: int
-    ) -> tuple[dict[str, list[Word]], list[int], int]:
-        """What either says and when, the frame in which each turn begins, and the one in which the last ends.
-
-        `most` is how many frames lie between two words at most.
-        """
+    def _spoken(self, talk: Talk, random: np.random.Generator) -> tuple[dict[str, list[Word]], list[int], int]:
+        """What either says and when, the frame in which each turn begins, and the one in which the last ends."""
         said: dict[str, list[Word]] = {AGENT: [], USER: []}
         starts, frame = [], 0
         for who, words in talk.turns:
             frame += int(random.integers(1, _PAUSE + 1))
             starts.append(frame)
-            for word, gap in zip(words, random.integers(most + 1, size=len(words)), strict=True):
+            for word, gap in zip(words, random.integers(_GAP + 1, size=len(words)), strict=True):
                 moment = (frame + int(gap) + 0.5) * FRAME_SECONDS
                 said[who].append((word, moment, moment))
                 frame += int(gap) + len(self.tokenizer.encode(word))
