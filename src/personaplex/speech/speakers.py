@@ -80,11 +80,10 @@ def random_agent(rng: np.random.Generator, others: Sequence[str] = ()) -> Speake
     voice = str(rng.choice([*(f"flite {name}" for name in _FLITE_SEX), *clear]))
     engine, _, voice = voice.partition(" ")
     sex = _FLITE_SEX.get(voice) or _OTHERS[f"{engine} {voice}"][0]
-    bent = {"pitch": rng.uniform(0.72, 1.35), "warp": rng.uniform(0.88, 1.15), "stretch": rng.uniform(0.9, 1.1)}
-    bent = {name: round(float(value), 3) for name, value in bent.items()}
+    pitch, warp, stretch = (round(float(rng.uniform(*span)), 3) for span in ((0.72, 1.35), (0.88, 1.15), (0.9, 1.1)))
     timbre = tuple(round(float(gain), 1) for gain in rng.normal(0, 0.7 * _TIMBRE_DB, len(BANDS)))
     tag = int(rng.integers(16**6))
-    return Speaker(f"agent-{voice}-{tag:06x}", engine, voice, sex, split="agent", timbre=timbre, **bent)
+    return Speaker(f"agent-{voice}-{tag:06x}", engine, voice, sex, pitch, warp, stretch, "agent", timbre=timbre)
 
 
 def random_user(rng: np.random.Generator, split: str, others: Sequence[str] = (), only: bool = False) -> Speaker:

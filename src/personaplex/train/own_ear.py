@@ -76,9 +76,9 @@ def to_write(labels: torch.Tensor, written: torch.Tensor, begins: torch.Tensor, 
     Returns:
         int64 `[B, T]`. Where all is written in its place these are the labels.
     """
-    silent = (is_padding(tokens, layout).tolist() for tokens in (labels, written))
+    unlabelled, unwritten = (is_padding(tokens, layout).tolist() for tokens in (labels, written))
+    rows = zip(labels.tolist(), written.tolist(), unlabelled, unwritten, strict=True)
     first = begins.tolist()
-    rows = zip(labels.tolist(), written.tolist(), *silent, strict=True)
     return torch.tensor([_row(*row, first, layout.text_pad) for row in rows], dtype=torch.long).view(labels.shape)
 
 
