@@ -108,6 +108,7 @@ def test_what_is_to_be_written_follows_what_was_written(hearing):
     assert target(labels, ".A..Bb.C......") == "....Bb.C......"  # early: not again
     assert target(labels, "..A..Bb..C....") == "..A.BBbCCC...."  # late: until it is there
     assert target(labels, "..A.B.b.C.....") == "..A.BbbCC....."  # begun: to be finished
+    assert target(labels, "..A.B.........") == "..A.BbbCCC...."  # never finished: let go
     assert target(labels, "..D.Bb.C......") == labels  # wrong: one stands for the other
     assert target(labels, "..Dd...C......") == "..A.BBBC......"  # passed over: let go, with its end
     assert target(labels, "..A...C.......") == "..A.BBB......."  # the next one early: the same

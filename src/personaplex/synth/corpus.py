@@ -68,16 +68,9 @@ class Plan:
         writer = "grammar" if self.model is None else self.model.title
         mixed = {} if self.mix == USUAL else {"mix": dict(self.mix)}
         users = {"users": "no others"} if self.only else {}
-        met = {"new_voices": self.new_voices} if self.new_voices else {}
-        return {
-            "seed": self.seed,
-            "split": self.split,
-            "engines": self.engines,
-            "writer": writer,
-            **users,
-            **mixed,
-            **met,
-        }
+        agents = {"new_voices": self.new_voices} if self.new_voices else {}
+        usual = {"seed": self.seed, "split": self.split, "engines": self.engines, "writer": writer}
+        return usual | users | mixed | agents
 
 
 @dataclass(frozen=True)

@@ -95,12 +95,13 @@ def _row(
     due: list[int] = []  # places of words to be written
     begun: set[int] = set()  # places of words that were begun before
     rest: list[int] = []  # of the word that was begun
+    last = 0  # the frame in which something was written last
     out = []
     for frame, piece in enumerate(written):
         if frame in places and frame not in begun:
             due.append(frame)
         due = [place for place in due if frame - place <= LATE]
-        if rest:
+        if rest and frame - last <= LATE:
             out.append(rest[0])
         elif due:
             out.append(places[due[0]][0])
@@ -108,10 +109,10 @@ def _row(
             out.append(labels[frame] if unlabelled[frame] else pad)
         if unwritten[frame]:
             continue
-        if rest and piece == rest[0]:
-            rest = rest[1:]
+        goes_on, last = frame - last <= LATE and rest[:1] == [piece], frame
+        rest = rest[1:] if goes_on else []
+        if goes_on:
             continue
-        rest = []
         if not begins[piece]:
             continue  # a stray end of a word
         found = [place for place in due if places[place][0] == piece]
