@@ -35,11 +35,11 @@ declare -A change=(
     [no-short-convolutions]="--short-conv 0"
     [no-pointer]="--pointer 0"
     [no-recall]="--recall 0"
-    [no-shared-words]="--no-shared-words"
+    [shared-words]="--shared-words"
     [no-writing]="--text-only 0"
     [loud-sound]="--semantic 1 --acoustic 0.15 --hearing 0.5"
 )
-ROWS=${ROWS:-all data-50 data-25 padding-0.3 padding-1.0 no-foresight no-short-convolutions no-pointer no-recall no-shared-words no-writing loud-sound}
+ROWS=${ROWS:-all data-50 data-25 padding-0.3 padding-1.0 no-foresight no-short-convolutions no-pointer no-recall shared-words no-writing loud-sound}
 for row in $ROWS; do
     [ "${change[$row]+known}" ] || { echo "There is no row $row; there are: ${!change[*]}." >&2; exit 1; }
 done

@@ -29,7 +29,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
         "short_conv": 3,
         "recall": 3,
-        "shared_words": True,
         "pointer": 64,
     },
     # For trying the pipeline out in a minute.
@@ -49,7 +48,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depformer_weights_per_step_schedule": [0, 1, 1, 1, 1, 1, 1, 1],
         "short_conv": 3,
         "recall": 3,
-        "shared_words": True,
         "pointer": 32,
     },
 }
