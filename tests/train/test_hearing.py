@@ -282,6 +282,8 @@ def test_the_command_keeps_what_a_run_has_begun_with(tmp_path, codes, monkeypatc
     assert config("new")["heard"] and config("new")["personaplex"]["heard_lag"] == 3
     lm("--run", tmp_path / "old", *small)  # resumed: it has no such stream
     assert "heard" not in config("old") and "heard_lag" not in config("old")["personaplex"]
+    with pytest.raises(UserError, match="needs a stream of them"):
+        lm("--run", tmp_path / "old", *small, "--deaf", "0.2")
     with pytest.raises(UserError, match="begun without --heard"):
         lm("--run", tmp_path / "old", *small, "--heard")
     assert config("new")["short_conv"] == 3 and config("new")["personaplex"]["silence"]

@@ -136,6 +136,7 @@ def test_an_answer_in_writing_is_what_the_model_would_go_on_with(run, codes, tok
             logits = model(frames[None], torch.tensor([question.prompt])).text[0, -1]
             logits[[model.layout.text_pad, model.layout.text_end_pad]] = float("-inf")
             assert logits.argmax() == piece
+    assert tokenizer.decode(said).strip()
     meter.question(question._replace(facts=(tokenizer.decode(said),)), tokenizer)
     meter.question(question._replace(facts=("nothing of the kind",)), tokenizer)
     assert meter.figures()["talk_facts"] == {"value": 0.5, "of": 2}

@@ -22,9 +22,9 @@ _INSTALL = "espeak-ng is not installed: apt install espeak-ng (Debian package li
 _RETRIEVE, _PHONEME_EVENTS, _DONT_EXIT = 2, 0x0001, 0x8000  # synchronous: espeak_Synth returns when all is said
 _END, _WORD, _PHONEME = 0, 1, 7
 _RATE, _PITCH, _RANGE, _WORD_GAP = 1, 3, 4, 7
+_TRIES = 3  # now and then the library crashes on what it can speak
 _WORDS_A_MINUTE = 165
 _RANGE_MIDDLE = 50  # 0 to 99
-_TRIES = 3  # now and then the library crashes on what it can speak
 _PITCH_MIDDLE = 50  # 0 to 99; about 4.3 % of the frequency a step of 5
 _SILENT = re.compile(rb"_|$")
 

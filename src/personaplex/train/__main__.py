@@ -277,7 +277,9 @@ def _lm(arguments: argparse.Namespace) -> None:
         tokenizer.size,
         {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall", "shared_words", "pointer")},
     )
-    drawing = read_options(arguments, Drawing)
+    drawing, settings = read_options(arguments, Drawing), read_options(arguments, LMTraining)
+    if settings.deaf and not config.heard:
+        raise UserError("--deaf leaves an agent only the words that it heard; it needs a stream of them (--heard).")
     if arguments.scripts is not None and not drawing.text_only:
         raise UserError("--scripts is for examples without sound; say how many with --text-only, such as 0.15")
     start = None if arguments.start_from is None else lm_to_start_from(arguments.start_from)
@@ -293,7 +295,6 @@ def _lm(arguments: argparse.Namespace) -> None:
         extra["heard_lag"] = drawing.heard_lag
     extra |= {"silence": pack.silence.tolist(), "sine": pack.sine.tolist()}
     (arguments.run / "config.json").write_text(json.dumps(config.to_dict() | {"personaplex": extra}))
-    settings = read_options(arguments, LMTraining)
     train_lm(pack, arguments.run, config, settings, arguments.minutes, arguments.save_every, start, arguments.device)
 
 

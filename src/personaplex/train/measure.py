@@ -215,8 +215,8 @@ class _Meter:
 
     def question(self, question: Question, tokenizer: Tokenizer) -> None:
         """Measure one answer in writing."""
-        said = f" {tokenizer.decode(self._answer(question))} "
-        self.add("talk_facts", torch.tensor([float(all(f" {fact} " in said for fact in question.facts))]))
+        said = f" {tokenizer.decode(self._answer(question)).lower()} "
+        self.add("talk_facts", torch.tensor([float(all(f" {fact.lower()} " in said for fact in question.facts))]))
 
     def _answer(self, question: Question) -> list[int]:
         """The likeliest word pieces that follow, `ANSWER_PIECES` of them, one a frame; padding is set aside."""

@@ -63,6 +63,8 @@ def talks_of(dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
 def read_talks(path: Path, dialogues: Iterable[dict[str, Any]]) -> list[Talk]:
     """Read scripts: one JSON object a line, `{"role": …, "turns": [{"who": "user" or "agent", "text": …}, …]}`.
 
+    A turn may have a `fact`: what it has to hold, phrases between bars.
+
     Args:
         path: the file.
         dialogues: packed ones, whose words show how words are written.
