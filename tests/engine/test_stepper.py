@@ -77,7 +77,12 @@ def test_prefill_in_one_pass_equals_stepping_the_prompt_column_by_column(delays)
 KINDS = {name: {"delays": delays} for name, delays in DELAYS.items()} | {
     "recalling": {**HEARD, "recall": 2},
     "sharing": {**HEARD, "recall": 2, "shared_words": True},
-    "copying": {**HEARD, "pointer": 6, "context": 32},  # its role has left the context by the end
+    "copying": {
+        **HEARD,
+        "pointer": 6,
+        "heard_pointer": True,
+        "context": 32,
+    },  # its role has left the context by the end
 }
 
 
@@ -97,6 +102,8 @@ def test_what_is_generated_is_what_the_forward_pass_predicts(changes):
     for k in range(lm.layout.codebooks):
         steps = slice(0, frames.shape[1] - lm.layout.delays[1 + k])
         chosen.append((logits.audio[0, k, first:], frames[1 + k], steps))
+    if logits.heard is not None:
+        chosen.append((logits.heard[0, first:], frames[-1], slice(0, frames.shape[1])))
     for scores, tokens, steps in chosen:
         taken = scores[steps].gather(1, tokens[steps, None])[:, 0]
         assert (taken >= scores[steps].amax(dim=1) - margin).all()

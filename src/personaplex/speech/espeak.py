@@ -77,7 +77,7 @@ class Espeak:
         answer, died = b"", True
         for _ in range(_TRIES):
             answer, died = self._in_child(plain, speaker)
-            if not died:
+            if answer and not died:
                 break
         if died or not answer:
             raise SpeechError(f"espeak-ng failed on {text!r}; `espeak-ng {text!r}` may say why.")

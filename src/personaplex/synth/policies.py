@@ -215,15 +215,16 @@ def confirm(rng: np.random.Generator, topic: Topic, wrong: str) -> Topic | None:
     pairs = [(a, mine, theirs) for a in usable for mine, theirs in _TURNED if a.startswith(mine)]
     if not pairs:
         return None
+    usual = pairs[0][0]
     answer, mine, theirs = pick(rng, pairs)
     at = answer.lower().index(fact)
     claimed = answer[:at] + (_cased(wrong) if wrong else answer[at : at + len(fact)]) + answer[at + len(fact) :]
     claim = theirs + claimed[len(mine) :].rstrip(".")
-    said = lower_first(answer)
+    said = lower_first(usual)
     answers = (
-        (f"No, {said}", f"No, sorry, {said}", f"Not quite. {answer}", f"That is not right. {answer}")
+        (f"No, {said}", f"No, sorry, {said}", f"Not quite. {usual}", f"That is not right. {usual}")
         if wrong
-        else (f"Yes, {said}", f"Yes, that is right. {answer}", f"That is correct, {said}")
+        else (f"Yes, {said}", f"Yes, that is right. {usual}", f"That is correct, {said}")
     )
     asks = tuple(sentence(form.format(claim)) for form in _ASK_RIGHT)
     return Topic(f"confirm_{topic.intent}", asks, answers, fact=fact, kind="correction" if wrong else "answer")

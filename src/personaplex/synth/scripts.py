@@ -6,12 +6,15 @@ A script is a role and a list of lines. `service`, `teacher` and `casual` write 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from personaplex.spelling import spell_out
 from personaplex.synth.words import held_out, pick
 
+USUAL = 0.7
+"""Share of the answers that are a topic's first wording: a small model learns one way well before it learns many."""
 GREETS_FIRST = ("You greet the customer first.", "You speak first.", "You greet first.", "Greet the caller first.")
 
 
@@ -55,7 +58,7 @@ class Topic:
         intent: its name.
         asks: direct questions, capitalised, with their question mark.
         clauses: indirect ones ("how much it costs"), to follow "I was wondering".
-        answers: each a whole answer.
+        answers: each a whole answer, the usual one first.
         roles: sentences for the role text; none if the role need not tell it.
         fact: what a right answer must contain.
     """
@@ -154,8 +157,23 @@ def wordings(topic: Topic, split: str) -> Sequence[str]:
 
 
 def answer(rng: np.random.Generator, topic: Topic) -> Line:
-    """The agent's answer in one of its wordings."""
-    return Line("agent", pick(rng, topic.answers), topic.kind, topic.intent, topic.fact)
+    """The agent's answer, mostly in its usual wording."""
+    text = topic.answers[0] if rng.random() < USUAL else pick(rng, topic.answers)
+    return Line("agent", text, topic.kind, topic.intent, topic.fact)
+
+
+def recited(topic: Topic, told: str) -> Topic:
+    """The same topic, usually answered as the role tells it: by the sentence `told`, read out.
+
+    So an answer names what was asked for before it comes to the figure, and to answer is to find a sentence and read
+    on. Where that sentence does not hold the fact (it is open on the days that are not named), nothing changes.
+    """
+    said = spell_out(told).replace(": ", ", ")
+    if topic.kind == "rule":
+        return replace(topic, answers=(f"Sorry, {lower_first(said)}", *topic.answers))
+    if topic.kind == "answer" and topic.fact and topic.fact in said.lower():
+        return replace(topic, answers=(said, *topic.answers))
+    return topic
 
 
 def exchange(

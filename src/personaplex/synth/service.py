@@ -21,6 +21,7 @@ from personaplex.synth.scripts import (
     Script,
     Topic,
     exchange,
+    recited,
 )
 from personaplex.synth.words import COLORS, DAYS, company, first_name, person, pick
 
@@ -38,7 +39,10 @@ def draw(rng: np.random.Generator, split: str) -> Script:
     rules = policies.rules(rng, business.archetype, int(rng.integers(0, 3)))
     rules = [rule for rule in rules if not any(policies.clash(rule, intent) for intent in spoken)]
     greets = rng.random() < 0.25
-    role = _role(rng, firm, business.trade, name, told + rules, greets)
+    sentences = [pick(rng, topic.roles) for topic in told + rules]
+    role = _role(rng, firm, business.trade, name, sentences, greets)
+    answered = [recited(topic, said) for topic, said in zip(told + rules, sentences, strict=True)]
+    told, rules = answered[: len(told)], answered[len(told) :]
     identity = _identity(firm, business.trade, name)
     rest = [
         topic
@@ -98,7 +102,7 @@ def _distinct(pool: list[Topic]) -> list[Topic]:
     return list({topic.intent + topic.fact: topic for topic in pool}.values())
 
 
-def _role(rng: np.random.Generator, firm: str, trade: str, name: str, told: list[Topic], greets: bool) -> str:
+def _role(rng: np.random.Generator, firm: str, trade: str, name: str, told: list[str], greets: bool) -> str:
     article = "an" if trade[0] in "aeiou" else "a"
     head = pick(
         rng,
@@ -110,7 +114,7 @@ def _role(rng: np.random.Generator, firm: str, trade: str, name: str, told: list
             f"You are {name} from {firm}, {article} {trade}.",
         ),
     )
-    facts = [pick(rng, told[i].roles) for i in rng.permutation(len(told))]
+    facts = [told[i] for i in rng.permutation(len(told))]
     label = pick(rng, ("Information: ", "Information: ", "Facts: ", ""))
     greet = f" {pick(rng, GREETS_FIRST)}" if greets else ""
     if rng.random() < 0.3:  # facts joined as in the published prompts

@@ -35,6 +35,7 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE, FRAME_SECONDS, ZERO, lag
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel, prompt_columns
+from personaplex.lm.pointer import RoleMemory
 from personaplex.text import Tokenizer
 from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
@@ -47,7 +48,8 @@ from personaplex.train.talks import TURN_SILENCE, Question, TalkPack, read_talks
 
 DECISION_FRAMES = 5  # 0.4 s
 OWN_PASSES = 6
-ANSWER_PIECES = 24
+ANSWER_FRAMES = 56  # of an answer in writing
+ANSWER_PAUSE = 12  # frames of padding after which it is over
 TURN_FRAMES = round(TURN_SILENCE * FRAME_RATE)  # of padding after which a word begins a new turn
 
 TITLES = {
@@ -166,16 +168,14 @@ class _Meter:
         """Input columns whose words of the user's are the model's own guesses."""
         columns = lag(batch.frames, self.model.layout)[:, :, :-1].to(self.device)
         every = torch.Generator().manual_seed(0)  # a share of 1 is not drawn
-        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every)[0]
+        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every, batch.prompt)[0]
 
-    def _text(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> torch.Tensor:
-        """Logits of the agent's text, `[B, T, text_card]`."""
-        memory = None
-        if prompt is not None:
-            columns = lag(frames, self.model.layout)[:, :, :-1].to(self.device)
-            within = prompt_columns(prompt.to(self.device), hidden.shape[1])
-            memory = self.model.role_memory(hidden, columns, within)
-        return self.model.text_logits(hidden, memory)
+    def _memory(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> RoleMemory | None:
+        """What of the roles can be found in them."""
+        if prompt is None:
+            return None
+        columns = lag(frames, self.model.layout)[:, :, :-1].to(self.device)
+        return self.model.role_memory(hidden, columns, prompt_columns(prompt.to(self.device), hidden.shape[1]))
 
     def _begins(self, hidden: torch.Tensor) -> torch.Tensor:
         """The probability of writing anything but padding: `[..., dim]` → `[...]`, on the CPU."""
@@ -186,14 +186,17 @@ class _Meter:
         """Measure dialogues with sound."""
         layout = self.model.layout
         hidden = self._hidden(batch.frames)
-        logits = self._text(hidden, batch.frames, batch.prompt)[batch.text_loss]
+        memory = self._memory(hidden, batch.frames, batch.prompt)
+        logits = self.model.text_logits(hidden, memory)[batch.text_loss]
         self.add("text", self._words("words", logits, batch.frames[:, 0], batch.text_loss, batch.copied))
-        if (listen := self.model.heard_linear) is not None:
-            heard = listen(hidden[batch.heard_loss.to(self.device)])
-            self.add("heard", self._words("heard_words", heard, batch.frames[:, -1], batch.heard_loss))
+        if (heard := self.model.heard_logits(hidden, memory)) is not None:
+            told = heard[batch.heard_loss.to(self.device)]
+            self.add("heard", self._words("heard_words", told, batch.frames[:, -1], batch.heard_loss))
             guessed = self.model.temporal(self.model.embed(self._own_guesses(batch)))
-            heard = listen(guessed[batch.heard_loss.to(self.device)])
-            self._right("own_heard_words", heard.float(), batch.frames[:, -1][batch.heard_loss].to(self.device))
+            heard = self.model.heard_logits(guessed, self._memory(guessed, batch.frames, batch.prompt))
+            assert heard is not None, "there is a stream for them"
+            told = heard[batch.heard_loss.to(self.device)]
+            self._right("own_heard_words", told.float(), batch.frames[:, -1][batch.heard_loss].to(self.device))
         spoken = batch.audio_loss & spoken_columns(batch.speech)
         if spoken.any():
             columns = lag(batch.frames, layout)[:, :, 1:].transpose(1, 2)[spoken].to(self.device)
@@ -210,7 +213,8 @@ class _Meter:
 
     def talks(self, frames: torch.Tensor, learnt: torch.Tensor, copied: torch.Tensor, prompt: torch.Tensor) -> None:
         """Measure examples in writing only, as `TalkPack.examples` gives them."""
-        logits = self._text(self._hidden(frames), frames, prompt)[learnt]
+        hidden = self._hidden(frames)
+        logits = self.model.text_logits(hidden, self._memory(hidden, frames, prompt))[learnt]
         self._words("talk_words", logits, frames[:, 0], learnt, copied)
 
     def question(self, question: Question, tokenizer: Tokenizer) -> None:
@@ -219,26 +223,30 @@ class _Meter:
         self.add("talk_facts", torch.tensor([float(all(f" {fact.lower()} " in said for fact in question.facts))]))
 
     def _answer(self, question: Question) -> list[int]:
-        """The likeliest word pieces that follow, `ANSWER_PIECES` of them, one a frame; padding is set aside."""
+        """The word pieces that it writes, its likeliest token a frame; padding is set aside until it has begun."""
         model, layout = self.model, self.model.layout
         columns = lag(question.frames[None], layout)[:, :, : question.frames.shape[1] + 1].to(self.device)
-        state = model.init_state(1, capacity=columns.shape[2] + ANSWER_PIECES)
+        state = model.init_state(1, capacity=columns.shape[2] + ANSWER_FRAMES)
         recalled = model.recall(columns)
         hidden = model.temporal(model.embed(columns, recalled), state)
         within = prompt_columns(torch.tensor([question.prompt], device=self.device), columns.shape[2])
         memory = model.role_memory(hidden, columns, within)
-        pieces: list[int] = []
-        while True:
+        pads, pieces, silent = [layout.text_pad, layout.text_end_pad], list[int](), 0
+        for _ in range(ANSWER_FRAMES):
             logits = model.text_logits(hidden[:, -1:], memory)[0, 0]
-            logits[[layout.text_pad, layout.text_end_pad]] = float("-inf")
-            pieces.append(int(logits.argmax()))
-            if len(pieces) == ANSWER_PIECES:
-                return pieces
+            if not pieces:
+                logits[pads] = float("-inf")
+            token = int(logits.argmax())
+            silent = silent + 1 if token in pads else 0
+            if silent > ANSWER_PAUSE:
+                break
+            pieces += [] if silent else [token]
             column = torch.full_like(columns[:, :, :1], ZERO)
             column[:, list(layout.texts)] = layout.text_pad
-            column[:, layout.text] = pieces[-1]
+            column[:, layout.text] = token
             recalled = model.recall(column, None if recalled is None else recalled[:, :, -1])
             hidden = model.temporal(model.embed(column, recalled), state)
+        return pieces
 
     def _words(
         self,
