@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from personaplex.speech.tts import display_words, words_of
+from personaplex.spelling import spell_out
 from personaplex.synth.__main__ import synth
 from personaplex.synth.policies import other_fact
 from personaplex.synth.scenarios import USUAL, draw_script
@@ -54,6 +55,16 @@ def test_answers_repeat_what_the_role_tells():
                     assert line.fact in role
                     told += line.fact in " ".join(words_of(line.text))
     assert told > 30
+
+
+def test_a_price_is_mostly_told_in_the_roles_own_sentence():
+    read_out = []
+    for script in scripts(300):
+        role = " ".join(words_of(spell_out(script.role)))
+        prices = [line for line in script.lines if (line.who, line.intent, line.kind) == ("agent", "price", "answer")]
+        assert all(line.fact in " ".join(words_of(line.text)) for line in prices)
+        read_out += [" ".join(words_of(line.text)) in role for line in prices]
+    assert len(read_out) > 40 and 0.6 < np.mean(read_out) < 0.9
 
 
 def test_a_refusal_is_about_something_untold():

@@ -13,7 +13,7 @@ import numpy as np
 from personaplex.spelling import spell_out
 from personaplex.synth.words import held_out, pick
 
-USUAL = 0.7
+FIRST_WORDING = 0.7
 """Share of the answers that are a topic's first wording: a small model learns one way well before it learns many."""
 GREETS_FIRST = ("You greet the customer first.", "You speak first.", "You greet first.", "Greet the caller first.")
 
@@ -158,7 +158,7 @@ def wordings(topic: Topic, split: str) -> Sequence[str]:
 
 def answer(rng: np.random.Generator, topic: Topic) -> Line:
     """The agent's answer, mostly in its usual wording."""
-    text = topic.answers[0] if rng.random() < USUAL else pick(rng, topic.answers)
+    text = topic.answers[0] if rng.random() < FIRST_WORDING else pick(rng, topic.answers)
     return Line("agent", text, topic.kind, topic.intent, topic.fact)
 
 
