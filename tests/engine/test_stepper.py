@@ -77,12 +77,7 @@ def test_prefill_in_one_pass_equals_stepping_the_prompt_column_by_column(delays)
 KINDS = {name: {"delays": delays} for name, delays in DELAYS.items()} | {
     "recalling": {**HEARD, "recall": 2},
     "sharing": {**HEARD, "recall": 2, "shared_words": True},
-    "copying": {
-        **HEARD,
-        "pointer": 6,
-        "heard_pointer": True,
-        "context": 32,
-    },  # its role has left the context by the end
+    "copying": {**HEARD, "pointer": 6, "context": 32},  # its role has left the context by the end
 }
 
 

@@ -93,22 +93,6 @@ def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogue
     assert losses(hearing, batch, replace(EXACT, heard_own=1.0))["heard"] != losses(hearing, batch)["heard"]
 
 
-def test_a_model_that_finds_the_users_words_in_the_role_is_taught_what_it_will_say(dialogues):
-    lm = tiny_lm(text_card=dialogues.layout.text_card, **HEARD, pointer=16, heard_pointer=True).eval()
-    batch = dialogues.batch(0, 0, 4)
-    torch.nn.init.normal_(lm.pointer.heard_gate.weight)
-    lm.pointer.heard_gate.bias.data.zero_()
-    inputs, random = lag(batch.frames, lm.layout)[:, :, :-1], torch.Generator()
-    predicted = lm(batch.frames, batch.prompt).heard
-    assert not torch.equal(predicted, lm(batch.frames).heard)
-    once, _ = own_ear(lm, inputs, batch.heard_loss, 1.0, 1, random, batch.prompt)
-    learnt = batch.heard_loss[:, :-1]
-    assert torch.equal(once[:, -1, 1:][learnt], predicted.argmax(dim=-1)[:, :-1][learnt])
-    nll = F.cross_entropy(predicted[batch.heard_loss], batch.frames[:, -1][batch.heard_loss], reduction="none")
-    words = batch.frames[:, -1][batch.heard_loss] > PAD
-    torch.testing.assert_close(losses(lm, batch)["heard_words"], nll[words].mean())
-
-
 def test_what_is_to_be_written_follows_what_was_written(hearing):
     """Capitals begin a word, small letters go on with it."""
     letters = {char: 10 + place for place, char in enumerate("ABCDabcd")} | {".": PAD}

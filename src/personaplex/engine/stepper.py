@@ -68,8 +68,8 @@ def predict(
 
     codes = lm.depth_steps(hidden, text, steps, pick, depth)
     cells = [text[:, None], codes, known[:, layout.user]]
-    if (heard := lm.heard_logits(hidden[:, None], memory)) is not None:
-        cells.append(keep(-1, heard[:, 0].argmax(dim=-1))[:, None])
+    if lm.heard_linear is not None:
+        cells.append(keep(-1, lm.heard_linear(hidden).argmax(dim=-1))[:, None])
     return torch.cat(cells, dim=1)
 
 

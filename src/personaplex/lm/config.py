@@ -56,7 +56,6 @@ class LMConfig:
             heard looks like the same word in the role; ours too.
         pointer: width of the keys by which pieces of the role are found, to be copied (see `lm.pointer`); 0 for none;
             ours too.
-        heard_pointer: whether the user's words may be found in the role too; ours too.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -87,7 +86,6 @@ class LMConfig:
     recall: int = 0
     shared_words: bool = False
     pointer: int = 0
-    heard_pointer: bool = False
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -203,7 +201,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        for name in ("heard", "short_conv", "recall", "shared_words", "pointer", "heard_pointer"):
+        for name in ("heard", "short_conv", "recall", "shared_words", "pointer"):
             if not values[name]:
                 del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

@@ -60,8 +60,7 @@ class LanguageModel(nn.Module):
     With `config.recall` it reads, beside a frame, the last word pieces of its text streams, scaled by a gain a place.
     With `config.shared_words` it reads the user's words, and the last of them, by the embedding of the agent's text
     too, scaled by a gain a place: so they resemble the same words in the role.
-    With `config.pointer` it may copy word pieces from its role (see `pointer`); with `config.heard_pointer` it may find
-    the user's words there too.
+    With `config.pointer` it may copy word pieces from its role (see `pointer`).
 
     Args:
         config: the sizes.
@@ -99,7 +98,7 @@ class LanguageModel(nn.Module):
             self.heard_gains = nn.Parameter(torch.zeros(1 + config.recall, dim))
         self.pointer: Pointer | None = None
         if config.pointer:
-            self.pointer = Pointer(dim, config.pointer, self.layout, config.heard and config.heard_pointer)
+            self.pointer = Pointer(dim, config.pointer, self.layout)
 
     def recall(self, columns: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor | None:
         """The last word pieces at each column, int64 `[B, N, T]` (see `recall`); None where the model reads none.
@@ -174,25 +173,13 @@ class LanguageModel(nn.Module):
             hidden: the temporal transformer's output.
             memory: of each row's role, from `role_memory`; None where nothing is copied.
         """
-        return self._pointed(self.text_linear(hidden), hidden, memory)
-
-    def heard_logits(self, hidden: torch.Tensor, memory: RoleMemory | None = None) -> torch.Tensor | None:
-        """The user's next word piece, as `text_logits`; None where the model has no stream for them."""
-        if self.heard_linear is None:
-            return None
-        logits = self.heard_linear(hidden)
-        return self._pointed(logits, hidden, memory, heard=True) if self.config.heard_pointer else logits
-
-    def _pointed(
-        self, logits: torch.Tensor, hidden: torch.Tensor, memory: RoleMemory | None, heard: bool = False
-    ) -> torch.Tensor:
-        """Logits of a text stream with the share of pointing in them, where the model points."""
+        logits = self.text_linear(hidden)
         if self.pointer is None or memory is None:
             return logits
-        weights = self.pointer.attend(hidden, memory, heard)
+        weights = self.pointer.attend(hidden, memory)
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)
-        flat = [tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces)]
-        return self.pointer.mix(flat[0], flat[1], flat[2], flat[3], heard).view(logits.shape)
+        flat = (tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces))
+        return self.pointer.mix(*flat).view(logits.shape)
 
     def _depth_inputs(self, hidden: torch.Tensor, steps: int) -> list[torch.Tensor]:
         """The projected hidden state, for each depth step; steps that share a projection share the result."""
@@ -262,7 +249,8 @@ class LanguageModel(nn.Module):
         targets = columns[:, :, 1:].transpose(1, 2).flatten(0, 1)
         audio = self.depth(hidden.flatten(0, 1), targets).view(batch, length, self.config.dep_q, -1).transpose(1, 2)
         audio, valid = undelay(audio, self.layout.delays[1 : 1 + self.config.dep_q])
-        return Logits(self.text_logits(hidden, memory), audio, valid, self.heard_logits(hidden, memory))
+        heard = None if self.heard_linear is None else self.heard_linear(hidden)
+        return Logits(self.text_logits(hidden, memory), audio, valid, heard)
 
 
 def prompt_columns(prompt: torch.Tensor, length: int) -> torch.Tensor:

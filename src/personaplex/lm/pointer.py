@@ -2,9 +2,8 @@
 
 A pointer-generator (See et al. 2017, arXiv 1704.04368) over the prompt's text alone. A small model has no room to
 learn, for every piece, how to carry it from the role to the output; pointing needs to learn only where to look. What is
-kept of the role never leaves the context, however long the talk. The user's words, too, may be found there: callers ask
-for what a role is about, in words that no training held. Knows hidden states and word pieces; not how prompts are made,
-nor when a word is due: that is told by the text's own logits, which it leaves as they are.
+kept of the role never leaves the context, however long the talk. Knows hidden states and word pieces; not how prompts
+are made, nor when a word is due: that is told by the text's own logits, which it leaves as they are.
 """
 
 from __future__ import annotations
@@ -37,18 +36,17 @@ class Pointer(nn.Module):
         dim: width of hidden states.
         width: of keys and queries.
         layout: the model's layout.
-        heard: whether it is also asked for what the user says, among the same keys.
     """
 
-    def __init__(self, dim: int, width: int, layout: Layout, heard: bool = False):
+    def __init__(self, dim: int, width: int, layout: Layout):
         super().__init__()
         self.layout, self.width = layout, width
         self.before = nn.Linear(dim, width, bias=False)
         self.at = nn.Linear(dim, width, bias=False)
         self.query = nn.Linear(dim, width, bias=False)
-        self.gate = _gate(dim)
-        self.heard_query = nn.Linear(dim, width, bias=False) if heard else None
-        self.heard_gate = _gate(dim) if heard else None
+        self.gate = nn.Linear(dim, 1)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.constant_(self.gate.bias, -3.0)
 
     def memory(self, hidden: torch.Tensor, tokens: torch.Tensor, prompt: torch.Tensor) -> RoleMemory:
         """Keep the word pieces of a prompt, each with what the model knew before it and at it.
@@ -64,26 +62,14 @@ class Pointer(nn.Module):
         before = F.pad(hidden[:, :-1], (0, 0, 1, 0))
         return RoleMemory(self.before(before) + self.at(hidden), tokens.masked_fill(~known, ZERO))
 
-    def attend(self, hidden: torch.Tensor, memory: RoleMemory, heard: bool = False) -> torch.Tensor:
-        """How likely each piece of the role is meant: `[B, T, dim]` → `[B, T, R]` in float32; zeros for no role.
-
-        Args:
-            hidden: the output at each column.
-            memory: of each row's role.
-            heard: by the user, not by the agent.
-        """
-        query = self.heard_query if heard and self.heard_query is not None else self.query
-        scores = (query(hidden) @ memory.keys.transpose(1, 2)).float() / self.width**0.5
+    def attend(self, hidden: torch.Tensor, memory: RoleMemory) -> torch.Tensor:
+        """How likely each piece of the role is meant: `[B, T, dim]` → `[B, T, R]` in float32; zeros for no role."""
+        scores = (self.query(hidden) @ memory.keys.transpose(1, 2)).float() / self.width**0.5
         empty = (memory.pieces == ZERO)[:, None]
         return scores.masked_fill(empty, -1e4).softmax(dim=-1).masked_fill(empty, 0.0)
 
     def mix(
-        self,
-        logits: torch.Tensor,
-        hidden: torch.Tensor,
-        weights: torch.Tensor,
-        pieces: torch.Tensor,
-        heard: bool = False,
+        self, logits: torch.Tensor, hidden: torch.Tensor, weights: torch.Tensor, pieces: torch.Tensor
     ) -> torch.Tensor:
         """Logits of the text with the share of pointing in them; padding's, and all words' together, are as before.
 
@@ -92,7 +78,6 @@ class Pointer(nn.Module):
             hidden: `[N, dim]`, the output that they come from.
             weights: `[N, R]`, from `attend`.
             pieces: int64 `[N, R]`, of the memory.
-            heard: these are the user's words.
 
         Returns:
             Float32 `[N, text_card]`.
@@ -102,17 +87,8 @@ class Pointer(nn.Module):
         words = logits.clone()
         words[:, pads] = float("-inf")
         found = torch.zeros_like(logits).scatter_add_(1, pieces.clamp(min=0), weights)
-        gate = self.heard_gate if heard and self.heard_gate is not None else self.gate
-        trust = gate(hidden).float().sigmoid() * weights.sum(dim=1, keepdim=True)  # none without a role
+        trust = self.gate(hidden).float().sigmoid() * weights.sum(dim=1, keepdim=True)  # none without a role
         share = (1 - trust) * words.softmax(dim=-1) + trust * found
         mixed = (share + 1e-20).log() + words.logsumexp(dim=-1, keepdim=True)
         mixed[:, pads] = logits[:, pads]
         return mixed
-
-
-def _gate(dim: int) -> nn.Linear:
-    """A new pointer is hardly trusted."""
-    gate = nn.Linear(dim, 1)
-    nn.init.zeros_(gate.weight)
-    nn.init.constant_(gate.bias, -3.0)
-    return gate

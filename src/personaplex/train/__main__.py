@@ -17,8 +17,6 @@ from personaplex.errors import UserError
 from personaplex.train.options import add_options, read_options
 from personaplex.train.presets import PRESETS, sizes
 
-ARCHITECTURE = ("heard", "short_conv", "recall", "shared_words", "pointer", "heard_pointer")
-"""What of a model's shape can be asked for beside its preset."""
 _A_CODEC = "run folder of the codec, or a model's directory or name, such as nano"
 
 
@@ -141,11 +139,6 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="width of the keys by which pieces of the role are found and copied, 0 for none [as --short-conv]",
-    )
-    lm.add_argument(
-        "--heard-pointer",
-        action=argparse.BooleanOptionalAction,
-        help="the user's words may be found in the role too [as --short-conv]",
     )
     lm.add_argument(
         "--scripts",
@@ -282,7 +275,7 @@ def _lm(arguments: argparse.Namespace) -> None:
         arguments.run,
         arguments.preset,
         tokenizer.size,
-        {name: getattr(arguments, name) for name in ARCHITECTURE},
+        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall", "shared_words", "pointer")},
     )
     drawing, settings = read_options(arguments, Drawing), read_options(arguments, LMTraining)
     if settings.deaf and not config.heard:

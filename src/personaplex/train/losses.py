@@ -34,7 +34,7 @@ class _Learnt(NamedTuple):
     pointed: torch.Tensor
     audio: torch.Tensor
     columns: torch.Tensor
-    heard_logits: torch.Tensor
+    heard: torch.Tensor
     heard_targets: torch.Tensor
 
 
@@ -53,7 +53,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     targets = columns[:, :, 1:].transpose(1, 2).clone()
     if settings.heard_own:
         passes = int(torch.randint(settings.heard_passes, (), generator=random)) + 1
-        inputs, own = own_ear(model, inputs, heard_loss, settings.heard_own, passes, random, batch.prompt)
+        inputs, own = own_ear(model, inputs, heard_loss, settings.heard_own, passes, random)
         if settings.heard_completion and own.any() and batch.begins is not None:
             labels, words = targets[own.cpu(), :, -1], inputs[own, -1].cpu()
             # What comes of the last column is not written yet.
@@ -67,8 +67,6 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     text, text_columns = chosen(batch.text_loss)
     text_targets = text_columns[:, layout.text]
     text_logits, pointed = model.text_linear(text).float(), text.new_zeros(0)
-    heard, heard_columns = chosen(heard_loss)
-    heard_logits = heard.new_zeros(0) if model.heard_linear is None else model.heard_linear(heard).float()
     if model.pointer is not None and batch.prompt is not None:
         longest = int(batch.prompt.max()) + 1
         within = prompt_columns(batch.prompt, longest).to(device)
@@ -78,12 +76,8 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)[learnt]
         text_logits = model.pointer.mix(text_logits, text, weights, pieces)
         pointed = (weights * (pieces == text_targets[:, None])).sum(dim=1)
-        if model.config.heard_pointer:
-            learnt = heard_loss.to(device)
-            weights = model.pointer.attend(hidden, memory, heard=True)[learnt]
-            pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)[learnt]
-            heard_logits = model.pointer.mix(heard_logits, heard, weights, pieces, heard=True)
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
+    heard, heard_columns = chosen(heard_loss)
     copied = torch.zeros_like(batch.text_loss) if batch.copied is None else batch.copied
     copied = copied[batch.text_loss].to(device)
     return _Learnt(
@@ -94,7 +88,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         pointed,
         audio,
         audio_columns,
-        heard_logits,
+        heard,
         heard_columns[:, -1],
     )
 
@@ -146,6 +140,7 @@ def lm_losses(
                 columns = learnt.columns[mask]
                 logits = model.depth(learnt.audio[mask], columns, steps).float()
                 audio.append(audio_nll(logits, columns, layout))
+        heard_logits = None if model.heard_linear is None else model.heard_linear(learnt.heard).float()
         foreseen = None
         if foresight is not None and len(batch.frames) and batch.text_loss.any():
             foreseen = foresight(each[0].text).float()
@@ -156,8 +151,8 @@ def lm_losses(
     if batch.texts is not None:
         first = len(nll) - len(each[-1].text)
         figures |= _mean("talk_words", nll[first:], is_word[first:])
-    if model.heard_linear is not None:
-        heard, nll, is_word = _text_loss(learnt.heard_logits, learnt.heard_targets, layout, settings.heard_padding)
+    if heard_logits is not None:
+        heard, nll, is_word = _text_loss(heard_logits, learnt.heard_targets, layout, settings.heard_padding)
         loss, terms["heard"] = loss + settings.hearing * heard, heard
         figures |= _mean("heard_words", nll, is_word)
     if len(learnt.pointed) and learnt.copied.any():

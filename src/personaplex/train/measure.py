@@ -35,7 +35,6 @@ from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE, FRAME_SECONDS, ZERO, lag
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel, prompt_columns
-from personaplex.lm.pointer import RoleMemory
 from personaplex.text import Tokenizer
 from personaplex.train.corruption import is_padding
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
@@ -168,14 +167,16 @@ class _Meter:
         """Input columns whose words of the user's are the model's own guesses."""
         columns = lag(batch.frames, self.model.layout)[:, :, :-1].to(self.device)
         every = torch.Generator().manual_seed(0)  # a share of 1 is not drawn
-        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every, batch.prompt)[0]
+        return own_ear(self.model, columns, batch.heard_loss, 1.0, OWN_PASSES, every)[0]
 
-    def _memory(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> RoleMemory | None:
-        """What of the roles can be found in them."""
-        if prompt is None:
-            return None
-        columns = lag(frames, self.model.layout)[:, :, :-1].to(self.device)
-        return self.model.role_memory(hidden, columns, prompt_columns(prompt.to(self.device), hidden.shape[1]))
+    def _text(self, hidden: torch.Tensor, frames: torch.Tensor, prompt: torch.Tensor | None) -> torch.Tensor:
+        """Logits of the agent's text, `[B, T, text_card]`."""
+        memory = None
+        if prompt is not None:
+            columns = lag(frames, self.model.layout)[:, :, :-1].to(self.device)
+            within = prompt_columns(prompt.to(self.device), hidden.shape[1])
+            memory = self.model.role_memory(hidden, columns, within)
+        return self.model.text_logits(hidden, memory)
 
     def _begins(self, hidden: torch.Tensor) -> torch.Tensor:
         """The probability of writing anything but padding: `[..., dim]` → `[...]`, on the CPU."""
@@ -186,17 +187,14 @@ class _Meter:
         """Measure dialogues with sound."""
         layout = self.model.layout
         hidden = self._hidden(batch.frames)
-        memory = self._memory(hidden, batch.frames, batch.prompt)
-        logits = self.model.text_logits(hidden, memory)[batch.text_loss]
+        logits = self._text(hidden, batch.frames, batch.prompt)[batch.text_loss]
         self.add("text", self._words("words", logits, batch.frames[:, 0], batch.text_loss, batch.copied))
-        if (heard := self.model.heard_logits(hidden, memory)) is not None:
-            told = heard[batch.heard_loss.to(self.device)]
-            self.add("heard", self._words("heard_words", told, batch.frames[:, -1], batch.heard_loss))
+        if (listen := self.model.heard_linear) is not None:
+            heard = listen(hidden[batch.heard_loss.to(self.device)])
+            self.add("heard", self._words("heard_words", heard, batch.frames[:, -1], batch.heard_loss))
             guessed = self.model.temporal(self.model.embed(self._own_guesses(batch)))
-            heard = self.model.heard_logits(guessed, self._memory(guessed, batch.frames, batch.prompt))
-            assert heard is not None, "there is a stream for them"
-            told = heard[batch.heard_loss.to(self.device)]
-            self._right("own_heard_words", told.float(), batch.frames[:, -1][batch.heard_loss].to(self.device))
+            heard = listen(guessed[batch.heard_loss.to(self.device)])
+            self._right("own_heard_words", heard.float(), batch.frames[:, -1][batch.heard_loss].to(self.device))
         spoken = batch.audio_loss & spoken_columns(batch.speech)
         if spoken.any():
             columns = lag(batch.frames, layout)[:, :, 1:].transpose(1, 2)[spoken].to(self.device)
@@ -213,8 +211,7 @@ class _Meter:
 
     def talks(self, frames: torch.Tensor, learnt: torch.Tensor, copied: torch.Tensor, prompt: torch.Tensor) -> None:
         """Measure examples in writing only, as `TalkPack.examples` gives them."""
-        hidden = self._hidden(frames)
-        logits = self.model.text_logits(hidden, self._memory(hidden, frames, prompt))[learnt]
+        logits = self._text(self._hidden(frames), frames, prompt)[learnt]
         self._words("talk_words", logits, frames[:, 0], learnt, copied)
 
     def question(self, question: Question, tokenizer: Tokenizer) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from personaplex.frames import Layout
-from personaplex.lm.model import LanguageModel, prompt_columns
+from personaplex.lm.model import LanguageModel
 from personaplex.train.corruption import is_padding
 
 EARLY = 2
@@ -27,7 +27,6 @@ def own_ear(
     share: float,
     passes: int,
     random: torch.Generator,
-    prompt: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Input columns in which, for a share of the examples, the user's words are the model's own guesses.
 
@@ -41,25 +40,18 @@ def own_ear(
         share: of the examples.
         passes: how often to guess, each time from the guesses before.
         random: draws the examples.
-        prompt: int64 `[B]`, frames of each row's prompt, in which a model may find the user's words; None for none.
 
     Returns:
         int64 `[B, S, T]`, and bool `[B]`: the examples so drawn.
     """
+    listen = model.heard_linear
     own = (torch.rand(len(inputs), generator=random) < share).to(inputs.device)
-    if model.heard_linear is None or not own.any() or not learnt.any():
+    if listen is None or not own.any() or not learnt.any():
         return inputs, torch.zeros_like(own)
     drawn, learnt = inputs[own], learnt.to(inputs.device)[own, :-1]
-    within = None
-    if prompt is not None and model.config.heard_pointer:
-        within = prompt_columns(prompt, drawn.shape[2]).to(inputs.device)[own]
     words = drawn[:, model.layout.heard_text][:, 0, 1:]  # a view: what is written here is read in the next pass
     for _ in range(passes):
-        hidden = model.temporal(model.embed(drawn))
-        memory = None if within is None else model.role_memory(hidden, drawn, within)
-        heard = model.heard_logits(hidden, memory)
-        assert heard is not None, "there is a stream for them"
-        guessed = heard.argmax(dim=-1)[:, :-1]
+        guessed = listen(model.temporal(model.embed(drawn))).argmax(dim=-1)[:, :-1]
         words.copy_(torch.where(learnt, guessed, words))
     out = inputs.clone()
     out[own] = drawn

@@ -60,8 +60,8 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         run: the run's folder.
         preset: a name of `PRESETS`.
         text_card: entries of the tokenizer.
-        wishes: `heard`, `short_conv`, `recall`, `shared_words`, `pointer`, `heard_pointer`; None for what the run has
-            begun with, or else the preset (which hears).
+        wishes: `heard`, `short_conv`, `recall`, `shared_words`, `pointer`; None for what the run has begun with, or
+            else the preset (which hears).
 
     Raises:
         UserError: when the run has begun with other sizes, or one that is wished for is below 0.
@@ -80,7 +80,7 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
     config = config.with_heard() if heard else config
     if begun is None or begun == config:
         return config
-    for name in ("heard", "shared_words", "heard_pointer"):
+    for name in ("heard", "shared_words"):
         if getattr(begun, name) != getattr(config, name):
             how = "with" if getattr(begun, name) else "without"
             raise UserError(f"{run} has begun {how} {_option(name)}; leave it so")
