@@ -3,7 +3,8 @@
 Knows espeak-ng's C interface and nothing of who speaks. Its phones are not CMU's, so utterances carry none.
 
 The library keeps the phases of its oscillators from one utterance to the next and has no working reset. So that the
-same text always gives the same samples, each utterance is made in a forked child of a process that never spoke.
+same text always gives the same samples, each utterance is made in a forked child of a process that never spoke; where
+that child crashes, in a new process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import ctypes as c
 import os
 import pickle
 import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -74,11 +77,11 @@ class Espeak:
     def say(self, text: str, speaker: Speaker) -> Utterance:
         """Speak `text`; SpeechError for an unknown voice."""
         plain = text.encode("ascii", "ignore")
-        answer, died = b"", True
+        answer, died = self._in_child(plain, speaker)
         for _ in range(_TRIES):
-            answer, died = self._in_child(plain, speaker)
             if answer and not died:
                 break
+            answer, died = _afresh(plain, speaker)
         if died or not answer:
             raise SpeechError(f"espeak-ng failed on {text!r}; `espeak-ng {text!r}` may say why.")
         sound, events = pickle.loads(answer)  # noqa: S301  written by our own child
@@ -121,6 +124,21 @@ class Espeak:
         c.CDLL(None).srand(1)  # its noise uses rand()
         self._lib.espeak_Synth(plain, len(plain) + 1, 0, 1, 0, 0, None, None)
         return np.concatenate(self._sound), self._events
+
+
+def _afresh(plain: bytes, speaker: Speaker) -> tuple[bytes, bool]:
+    """As `Espeak._in_child`, in a process of its own: a child has its parent's memory, and crashes where that does."""
+    code = (
+        "import pickle, sys; from personaplex.speech import espeak as e; e.speak_once(*pickle.load(sys.stdin.buffer))"
+    )
+    told = pickle.dumps((plain, speaker))
+    done = subprocess.run([sys.executable, "-c", code], input=told, capture_output=True, check=False)
+    return done.stdout, done.returncode < 0
+
+
+def speak_once(plain: bytes, speaker: Speaker) -> None:
+    """Speak in this process and write what `Espeak._speak` gives to the standard output, pickled."""
+    sys.stdout.buffer.write(pickle.dumps(Espeak()._speak(plain, speaker)))
 
 
 def _words(events: list[tuple[int, int, float, bytes]], text: str, seconds: float, warp: float) -> list[Word]:
