@@ -17,14 +17,14 @@ from personaplex.synth.channel import user_microphone
 from personaplex.synth.corpus import Plan, generate, write_dialogue
 from personaplex.synth.dialogue import MAX_SECONDS, MIN_SECONDS, perform
 from personaplex.synth.samples import write_voice
-from personaplex.synth.scenarios import draw_script
+from personaplex.synth.scenarios import USUAL, draw_script
 from tests.synth.buzz import Buzz
 
 
-def dialogues(count):
+def dialogues(count, mix=USUAL):
     for index in range(count):
         rng = np.random.default_rng(index)
-        yield perform(draw_script(rng, "train"), Buzz(), AGENTS["NATF0"], random_user(rng, "train"), 0.5, rng)
+        yield perform(draw_script(rng, "train", mix), Buzz(), AGENTS["NATF0"], random_user(rng, "train"), 0.5, rng)
 
 
 def test_timing_rules():
@@ -70,6 +70,11 @@ def test_words_of_a_cut_turn_were_heard():
                 assert spoken == words_of(turn.text)
                 cut += 1
     assert cut > 5
+
+
+def test_where_a_script_says_so_the_user_breaks_in():
+    kinds = [turn.kind for made in dialogues(20, {"interrupted": 1.0}) for turn in made.turns]
+    assert kinds.count("interruption") > 0.6 * kinds.count("question")
 
 
 def test_microphone_keeps_length_and_range():

@@ -12,6 +12,7 @@ from personaplex.synth.__main__ import synth
 from personaplex.synth.policies import other_fact
 from personaplex.synth.scenarios import USUAL, draw_script
 from personaplex.synth.scripts import GREETS_FIRST
+from personaplex.synth.strangers import THINGS
 from personaplex.synth.words import held_out, number
 
 
@@ -19,7 +20,7 @@ def scripts(count, split="train", seed=0, mix=USUAL):
     return [draw_script(np.random.default_rng([seed, i]), split, mix) for i in range(count)]
 
 
-RARE = {"story": 0.5, "brief": 0.5}
+RARE = {"story": 0.5, "brief": 0.5, "open": 1.0, "interrupted": 0.3}
 
 
 def test_same_seed_same_script():
@@ -121,6 +122,30 @@ def test_a_mix_asks_for_stories_and_for_few_words():
     assert max(turns) <= 5 and np.median(turns) <= 4
     shares = [script.scenario for script in scripts(200, mix={"service": 0.0, "qa": 2.0, "brief": 2.0})]
     assert "service" not in shares and 60 < shares.count("qa") < 140
+
+
+def test_an_open_talk_asks_what_nobody_can_know_in_words_that_are_always_others():
+    known: set[str] = set()
+    strange: set[str] = set()
+    told = 0
+    for script in scripts(150, mix={"open": 1.0}):
+        for asked, reply in zip(script.lines, script.lines[1:], strict=False):
+            if asked.who == "user" and asked.intent == "strange":
+                strange |= set(words_of(asked.text))
+                assert reply.kind == "refusal"
+            elif asked.who == "user":
+                known |= set(words_of(asked.text)) if asked.kind == "question" else set()
+                told += asked.kind in ("statement", "story")
+    assert len(strange - known) > 250 and told > 10
+    assert not [word for word in strange & set(THINGS) if held_out(word)], "some words are the test split's"
+
+
+def test_long_answers_are_broken_off_by_questions_with_short_ones():
+    for script in scripts(40, mix={"interrupted": 1.0}):
+        for before, asked, reply in zip(script.lines[1:], script.lines[2:], script.lines[3:], strict=False):
+            if asked.barge:
+                assert before.who == reply.who == "agent" and asked.kind == "question"
+                assert len(words_of(before.text)) > 7 >= len(words_of(reply.text))
 
 
 @pytest.mark.parametrize("mix", ["service", "service=x", "opera=1", "qa=0", "qa=-1,casual=2", "qa=nan", ""])

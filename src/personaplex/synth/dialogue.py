@@ -142,7 +142,7 @@ def perform(
         if stage.turns and (now > target or now + guess > MAX_SECONDS):
             break
         last = stage.turns[-1] if stage.turns else None
-        barge_at = _barge_point(stage, last) if user_line.kind == "question" else None
+        barge_at = _barge_point(stage, last, user_line.barge) if user_line.kind == "question" else None
         if barge_at is not None:
             now = _barge(stage, user_line, barge_at)
         else:
@@ -243,11 +243,11 @@ def _hesitate(rng: np.random.Generator, text: str) -> list[tuple[str, bool]]:
     return out
 
 
-def _barge_point(stage: _Stage, last: Turn | None) -> float | None:
+def _barge_point(stage: _Stage, last: Turn | None, meant: bool) -> float | None:
     """When the user breaks into the agent's last turn, or None: not this time, or it is too short for that."""
     if last is None or last.who != "agent" or last.kind == "backchannel" or last.end - last.start < 2.0:
         return None
-    if stage.rng.random() > BARGE_IN / 0.55:  # only about half of the turns are long enough
+    if not meant and stage.rng.random() > BARGE_IN / 0.55:  # only about half of the turns are long enough
         return None
     return last.start + stage.rng.uniform(0.7, max(0.8, last.end - last.start - 1.0))
 

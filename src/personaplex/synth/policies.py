@@ -81,7 +81,7 @@ _UNTOLD = (
     "Do you have another shop?", "Is there a bus stop near you?", "What is the tax on that?", "Can I get a loan from you?", "Do you have a newsletter?",
     "What is your fax number?", "Where do you buy your supplies?", "How is the air in your rooms?", "Is your water filtered?", "Who cleans your windows?",
 )  # fmt: skip
-_UNTOLD_ANSWERS = (
+UNTOLD_ANSWERS = (
     "I am sorry, I do not have that information.", "Sorry, I do not have that information.", "I don't have that information, sorry.",
     "I am afraid I do not know that.", "I do not have that information here.", "Sorry, that is not in my information.",
 )  # fmt: skip
@@ -161,8 +161,8 @@ def feature(rng: np.random.Generator) -> Topic:
 def untold(rng: np.random.Generator, topic: Topic | None = None) -> Topic:
     """A question that the role does not answer: `topic`, drawn but not told, or one that no role answers."""
     if topic is None:
-        return Topic("untold", (pick(rng, _UNTOLD),), _UNTOLD_ANSWERS, kind="refusal")
-    return replace(topic, answers=_UNTOLD_ANSWERS, fact="", kind="refusal")
+        return Topic("untold", (pick(rng, _UNTOLD),), UNTOLD_ANSWERS, kind="refusal")
+    return replace(topic, answers=UNTOLD_ANSWERS, fact="", kind="refusal")
 
 
 def unrelated(rng: np.random.Generator, firm: str, trade: str) -> Topic:

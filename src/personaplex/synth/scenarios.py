@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from personaplex.synth import brief, casual, service, teacher
+from personaplex.synth import brief, casual, service, strangers, teacher
 from personaplex.synth.scripts import Script
 
 _DRAW: dict[str, Callable[[np.random.Generator, str], Script]] = {
@@ -17,6 +17,8 @@ _DRAW: dict[str, Callable[[np.random.Generator, str], Script]] = {
     "casual": casual.draw,
     "story": partial(casual.draw, stories=1.0),  # small talk that begins with half a minute of the user's
     "brief": brief.draw,
+    "open": strangers.draw,
+    "interrupted": teacher.draw_interrupted,
 }
 KINDS = tuple(_DRAW)
 USUAL: Mapping[str, float] = {"service": 0.6, "qa": 0.2, "casual": 0.2}

@@ -29,7 +29,7 @@ class Line:
             silent), `rule` (it forbids), `steer` (not its business), `correction`, `calm`, `thanks` or `goodbye`.
         intent: what a question asks for, such as `price`; the answer carries the same.
         fact: the words of the answer that only the role (or the user) could have told, in lower case.
-        barge: whether the user may begin before the agent's previous line is over.
+        barge: whether the user breaks into the agent's previous line; they may break into any long one.
     """
 
     who: str
@@ -42,7 +42,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """A role text, who speaks first, the lines in order. `scenario`: `service`, `qa`, `casual`, `brief` or `silent`."""
+    """A role text, who speaks first, the lines in order.
+
+    `scenario` is one of `service`, `qa`, `casual`, `brief`, `open` and `silent`.
+    """
 
     scenario: str
     role: str

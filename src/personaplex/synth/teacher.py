@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from personaplex.spelling import number
-from personaplex.synth.scripts import GOODBYE, HOW_ARE_YOU, THANKS, Line, Script, Topic, exchange, lower_first, sentence
+from personaplex.synth.scripts import (
+    GOODBYE,
+    HOW_ARE_YOU,
+    THANKS,
+    Line,
+    Script,
+    Topic,
+    answer,
+    ask,
+    exchange,
+    lower_first,
+    sentence,
+)
 from personaplex.synth.words import DAYS, held_out, pick
 
 ROLE = "You are a wise and friendly teacher. Answer questions or provide advice in a clear and engaging way."
@@ -151,6 +165,9 @@ def _parse(line: str) -> Topic:
 
 
 FACTS: tuple[Topic, ...] = tuple(_parse(line) for line in _FACTS.strip().splitlines())
+_LONG_WORDS = 8
+_LONG = tuple(topic for topic in FACTS if max(len(text.split()) for text in topic.answers) >= _LONG_WORDS)
+_SHORT = tuple(topic for topic in FACTS if topic not in _LONG)
 
 
 def _sum(rng: np.random.Generator, split: str) -> Topic:
@@ -183,8 +200,8 @@ def _next_day(rng: np.random.Generator) -> Topic:
     )
 
 
-def _count(rng: np.random.Generator) -> Topic:
-    end = int(rng.integers(3, 13))
+def _count(rng: np.random.Generator, least: int = 3) -> Topic:
+    end = int(rng.integers(least, 13))
     numbers = [number(i) for i in range(1, end + 1)]
     return Topic(
         "count",
@@ -219,6 +236,22 @@ def _praise(rng: np.random.Generator, topic: Topic) -> Topic:
     return Topic(
         topic.intent, topic.asks, topic.answers + tuple(longer), topic.clauses, topic.roles, topic.fact, topic.kind
     )
+
+
+def draw_interrupted(rng: np.random.Generator, split: str) -> Script:
+    """Two to four answers of some length, each broken off by a question that has a short one."""
+    lines: list[Line] = []
+    for _ in range(int(rng.integers(2, 5))):
+        long = _count(rng, 8) if rng.random() < 0.25 else pick(rng, _LONG)
+        lines.append(ask(rng, long, split=split))
+        lines.append(
+            Line("agent", max(long.answers, key=lambda text: len(text.split())), long.kind, long.intent, long.fact)
+        )
+        roll = rng.random()
+        short = _sum(rng, split) if roll < 0.15 else _next_day(rng) if roll < 0.3 else pick(rng, _SHORT)
+        lines.append(replace(ask(rng, short, split=split), barge=True))
+        lines.append(answer(rng, short))
+    return Script("qa", ROLE, tuple(lines))
 
 
 def draw(rng: np.random.Generator, split: str) -> Script:

@@ -17,6 +17,7 @@ from personaplex.train.corruption import corrupted
 from personaplex.train.dialogues import DialoguePack
 from personaplex.train.foresight import foresight_map, future_activity
 from personaplex.train.losses import lm_losses
+from personaplex.train.muon import Muon
 from personaplex.train.run import Run, cosine_rate
 from personaplex.train.settings import LMTraining
 
@@ -44,21 +45,33 @@ class LMTrainer:
         model.transformer.checkpointing = settings.gradient_checkpointing
         self.foresight = foresight_map(model.config.dim).to(device)
         self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        kinds: dict[str, list[torch.nn.Parameter]] = {"matrix": [], "gain": [], "other": [*self.foresight.parameters()]}
+        kinds: dict[str, list[torch.nn.Parameter]] = {
+            kind: [] for kind in ("matrix", "inner", "stacked", "gain", "other")
+        }
+        kinds["other"] += self.foresight.parameters()
         for name, parameter in model.named_parameters():
-            matrix = parameter.dim() == 2 and "emb" not in name
-            gain = "short_convs" in name or "_gains" in name
-            kinds["gain" if gain else "matrix" if matrix else "other"].append(parameter)
+            kinds[_kind(name, parameter)].append(parameter)
+        if not settings.muon:
+            kinds["matrix"] += kinds.pop("inner") + kinds.pop("stacked")
         groups = [
             {"params": kinds["matrix"], "weight_decay": settings.weight_decay, "scale": 1.0},
             {"params": kinds["other"], "weight_decay": 0.0, "scale": 1.0},
             {"params": kinds["gain"], "weight_decay": 0.0, "scale": GAIN_RATE},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.95), fused=True)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "optimizer": torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.95), fused=True)
+        }
+        if settings.muon:
+            inner = [
+                {"params": kinds["inner"], "sets": 1, "scale": 1.0},
+                {"params": kinds["stacked"], "sets": model.config.depth.weight_sets, "scale": 1.0},
+            ]
+            self.optimizers["muon"] = Muon(inner, settings.rate, weight_decay=settings.weight_decay)
 
     def state(self) -> dict[str, Any]:
         """The tree that a checkpoint holds: `model` as it is trained, `average` as it is exported."""
-        state = {"model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict()}
+        state = {"model": self.model.state_dict(), "average": self.average}
+        state |= {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         return state | ({"foresight": self.foresight.state_dict()} if self.settings.foresight else {})
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -70,7 +83,9 @@ class LMTrainer:
         self.model.load_state_dict(state["model"])
         if "foresight" in state:
             self.foresight.load_state_dict(state["foresight"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name, optimizer in self.optimizers.items():
+            if name in state:  # a run may go on with another optimizer
+                optimizer.load_state_dict(state[name])
         for name, tensor in self.average.items():
             tensor.copy_(state["average"][name])
 
@@ -78,21 +93,36 @@ class LMTrainer:
         """Take one step; returns its loss terms."""
         settings = self.settings
         rate = cosine_rate(step, settings.steps, settings.rate, settings.warmup, hold=settings.hold)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["scale"]
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         batch = self.pack.batch(settings.seed, step, settings.batch)
         foresight = self.foresight if settings.foresight else None
         terms = lm_losses(self.model, batch, settings, random, self.device, foresight)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         decay = min(settings.ema, (1 + step) / (10 + step))  # a new run's first weights are soon forgotten
         with torch.no_grad():
             weights = self.model.state_dict()
             torch._foreach_lerp_(list(self.average.values()), [weights[name] for name in self.average], 1 - decay)
         return {name: value.item() for name, value in terms.items()} | {"gradient": norm.item()}
+
+
+def _kind(name: str, parameter: torch.nn.Parameter) -> str:
+    """How a parameter is trained: a `matrix`, one `inner` to a transformer, a stack of those, a `gain` or another."""
+    if "short_convs" in name or "_gains" in name:
+        return "gain"
+    if parameter.dim() != 2 or "emb" in name:
+        return "other"
+    if not name.startswith(("transformer.", "depformer.")):
+        return "matrix"
+    # The depth transformer's attention stacks the matrices of its steps; its feed-forward blocks do not.
+    return "stacked" if name.startswith("depformer.") and "self_attn" in name else "inner"
 
 
 def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:

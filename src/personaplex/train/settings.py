@@ -16,6 +16,8 @@ class LMTraining:
         warmup: steps of linear warm-up.
         hold: share of the run at the peak rate, before it decays.
         weight_decay: of matrices.
+        muon: train the matrices of the two transformers by Muon, at the same rate; all else, as otherwise everything,
+            by AdamW.
         writing: weight of the agent's text: whether it speaks, and what it says.
         padding: weight, within it, of targets that are padding.
         copying: weight, within it, of targets that are pieces of the role's own, such as its names and prices.
@@ -53,6 +55,7 @@ class LMTraining:
     warmup: int = 150
     hold: float = 0.3
     weight_decay: float = 0.05
+    muon: bool = False
     writing: float = 1.0
     padding: float = 0.3
     copying: float = 1.0
