@@ -2,7 +2,7 @@
 #
 #   PYTHON=python3.12     the Python to make the virtual environment from; otherwise one between 3.11 and 3.13 if there is one
 #   TORCH_INDEX=URL       where else to look for torch's wheels, such as PyTorch's CPU or another CUDA version's
-#   PYTEST_ARGS="-m ..."  more for pytest
+#   PYTEST_ARGS="-m ..."  more for pytest, such as -n 0 to have no workers beside it
 #   LOAD_ARGS="..."       more for `make load`
 
 SHELL := /bin/sh
@@ -37,7 +37,7 @@ talk: install ## open the server on the bundled model and talk in the browser
 	$(BIN)/personaplex serve --open
 
 test: install ## run the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=worksteal $(PYTEST_ARGS)
 
 lint: install ## check style, types and the walls between the rooms
 	$(BIN)/ruff check $(SOURCES)

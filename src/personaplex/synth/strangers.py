@@ -110,7 +110,7 @@ _AMONG = (service.draw, service.draw, service.draw, teacher.draw, casual.draw)
 
 
 def _fill(rng: np.random.Generator, frame: str, split: str) -> str:
-    """A sentence of a frame; of each table one word in eight belongs to the test split."""
+    """A sentence of a frame; of all tables but that of verbs one word in eight belongs to the test split."""
 
     def drawn(slot: str) -> str:
         if slot == "n":
