@@ -11,7 +11,8 @@ from personaplex.checkpoints import load_model
 from personaplex.errors import UserError
 from personaplex.lm.sampling import Sampling
 from personaplex.train.__main__ import main
-from personaplex.train.export import read_codec
+from personaplex.train.export import read_codec, read_lm
+from personaplex.train.run import load_checkpoint
 from tests.helpers import tiny_tokenizer
 
 
@@ -38,6 +39,21 @@ def test_the_model_keeps_the_steady_frames_that_it_was_trained_with(export, lm_r
     assert model.silence.tolist() == index["silence"] == begun["silence"]
     assert model.sine.tolist() == index["sine"] and (model.text_lead, model.heard_lag) == (2, 2)
     assert model.sampling == Sampling() and "sampling" not in model.meta["personaplex"]
+
+
+def test_the_mean_of_a_run_and_of_the_model_made_of_another(export, lm_run, tmp_path):
+    run = read_lm(lm_run).state_dict()
+    stored = export("--no-int8").lm.state_dict()  # rounded to 16 bits
+    checkpoint = load_checkpoint(lm_run)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "config.json").write_text((lm_run / "config.json").read_text())
+    torch.save(checkpoint | {"average": {name: 3 * tensor for name, tensor in run.items()}}, moved / "checkpoint.pt")
+    mean = read_lm(moved, str(tmp_path / "model")).state_dict()
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, (3 * run[name] + stored[name]) / 2, msg=name)
+    with pytest.raises(UserError, match="different shapes"):
+        read_lm(lm_run, "nano")
 
 
 def test_the_models_own_sampling_is_what_was_given(export):

@@ -154,11 +154,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--codec", type=Path, required=True, metavar="RUN", help=_A_CODEC)
     export.add_argument(
         "--lm",
-        type=Path,
         required=True,
         nargs="+",
         metavar="RUN",
-        help="run folder of the language model; of several, the mean",
+        help="run folder of the language model; of several, the mean, also with models' directories or names",
     )
     export.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     export.add_argument("--corpus", type=Path, required=True, help="where the voice samples are")

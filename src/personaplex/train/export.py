@@ -17,8 +17,8 @@ from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
 from personaplex.lm.sampling import Sampling
 from personaplex.train.encode import encode_sounds, steady_codes
-from personaplex.train.run import load_checkpoint, run_config
-from personaplex.train.start import codec_to_start_from
+from personaplex.train.run import has_checkpoint, load_checkpoint, run_config
+from personaplex.train.start import codec_to_start_from, lm_to_start_from
 
 
 def codec_storage(name: str) -> str:
@@ -69,14 +69,18 @@ def lm_weights(run: Path, raw: bool = False) -> dict[str, torch.Tensor]:
     )
 
 
-def read_lm(*runs: Path) -> LanguageModel:
-    """The language model of a training run (its moving average), in evaluation mode; of several runs, their mean.
+def read_lm(run: Path, *others: Path | str) -> LanguageModel:
+    """The language model of a training run (its moving average), in evaluation mode; of several, their mean.
 
-    A run and one that went on from it with other settings average to what is good in both (arXiv 2203.05482).
+    A run and one that went on from it with other settings average to what is good in both (arXiv 2203.05482). So do a
+    run and the model that it began with (arXiv 2109.01903), so the others may be model directories, or models' names.
     """
-    weights = [lm_weights(run) for run in runs]
-    model = LanguageModel(LMConfig.from_dict(run_config(runs[0])))
-    if any(each.keys() != weights[0].keys() for each in weights):
+    weights = [lm_weights(run)]
+    for other in others:
+        weights.append(lm_weights(Path(other)) if has_checkpoint(Path(other)) else lm_to_start_from(other))
+    model = LanguageModel(LMConfig.from_dict(run_config(run)))
+    shapes = [{name: tensor.shape for name, tensor in each.items()} for each in weights]
+    if any(each != shapes[0] for each in shapes):
         raise UserError("The runs to average have models of different shapes; give runs that went on from one another.")
     model.load_state_dict({name: sum(each[name] for each in weights) / len(weights) for name in weights[0]})
     return model.eval().requires_grad_(False)
@@ -84,7 +88,7 @@ def read_lm(*runs: Path) -> LanguageModel:
 
 def export_model(
     codec_from: Path | str,
-    lm_runs: Sequence[Path],
+    lm_runs: Sequence[Path | str],
     tokenizer: Path,
     corpus: Path,
     out: Path,
@@ -97,7 +101,7 @@ def export_model(
 
     Args:
         codec_from: run folder of the codec, or a model's directory or name.
-        lm_runs: run folders of the language model, whose weights are averaged.
+        lm_runs: what the language model is the mean of: a run's folder, then more, or models' directories or names.
         tokenizer: the SentencePiece model.
         corpus: where the voice samples are.
         out: the directory to write; replaced once the new one is complete.
@@ -106,7 +110,8 @@ def export_model(
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
-    codec, own = read_codec(codec_from), run_config(lm_runs[0])["personaplex"]
+    run, *others = lm_runs
+    codec, own = read_codec(codec_from), run_config(Path(run))["personaplex"]
     samples = int(own["voice_frames"] * FRAME_SAMPLES)
     voices = {}
     for path in sorted((corpus / "voices").glob("*_0.flac")):
@@ -120,7 +125,7 @@ def export_model(
     }
     save_model(
         out,
-        lm=read_lm(*lm_runs),
+        lm=read_lm(Path(run), *others),
         codec=codec,
         tokenizer=tokenizer,
         silence=steady["silence"],
