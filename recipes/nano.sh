@@ -12,14 +12,14 @@ set -euo pipefail
 WORK=${WORK:-work/nano}
 OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/models/nano
 HOURS=${HOURS:-50}                    # of dialogue
-BRIEF_HOURS=${BRIEF_HOURS:-4}         # more of it, of stories and of turns of few words
+BRIEF_HOURS=${BRIEF_HOURS:-8}         # more of it, of stories, of turns of few words, and of users who say anything
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
 DEEPER_STEPS=${DEEPER_STEPS:-4500}    # of the codec with twice the blocks in its ear
 SPEAK_STEPS=${SPEAK_STEPS:-7200}      # of learning to speak
 LISTEN_STEPS=${LISTEN_STEPS:-5300}    # to understand
 LM_STEPS=${LM_STEPS:-4800}            # to take turns
-LAST_STEPS=${LAST_STEPS:-1100}        # and the last of it, with stories and turns of few words
+LAST_STEPS=${LAST_STEPS:-1100}        # and the last of it, with those more hours
 HELD_OUT=${HELD_OUT:-60}              # dialogues to measure the language model on; 0 for none
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
@@ -32,7 +32,7 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 #    and phone times; and more scripts in writing only. (45 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
 [ -f "$WORK/brief/stats.json" ] || python -m personaplex.synth --out "$WORK/brief" --hours "$BRIEF_HOURS" --seed 2 --workers 2 \
-    --mix story=3,brief=4,service=3
+    --mix open=4,interrupted=2,story=1,brief=1,service=2
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
 # 2. The words: SentencePiece with byte fallback.
@@ -63,7 +63,7 @@ lm+=(--semantic 0.5 --acoustic 0.05 --foresight 0.5)
 "${lm[@]}" --run "$WORK/listen" --start-from "$WORK/speak" --steps "$LISTEN_STEPS" --seed 1 --hearing 1.5
 train done --run "$WORK/listen" --steps "$LISTEN_STEPS" || exit 0
 mistakes=(--hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.35 --corrupt 0.12
-    --heard-own 0.8 --heard-passes 4)
+    --heard-own 0.8 --heard-passes 4 --writing 6 --deaf 0.15 --text-only 0.3 --muon)
 "${lm[@]}" --run "$WORK/turns" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
     --padding 1.05 "${mistakes[@]}"
 train done --run "$WORK/turns" --steps "$LM_STEPS" || exit 0
