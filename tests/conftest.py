@@ -12,7 +12,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_configure(config):
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    beside_others = hasattr(config, "workerinput")  # of pytest-xdist, a worker for each core
+    torch.set_num_threads(1 if beside_others else min(2, os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items):
+    """The slow ones first, so that no worker is left alone with them."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @cache
