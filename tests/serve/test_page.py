@@ -235,7 +235,7 @@ def test_voices_and_personas_are_kept_and_a_recording_is_heard_again(browser, ke
 
         page.check("label:has-text('The server may record') input")
         visit.talk()
-        assert "Recorded by the server" in visit.text("body")
+        page.wait_for_selector("text=Recorded by the server", timeout=MS)  # the server says it once the talk has begun
         visit.received(15)
         page.wait_for_selector("#words .line.agent", timeout=MS)
         page.click("#hang-up")
