@@ -12,7 +12,7 @@ set -euo pipefail
 WORK=${WORK:-work/nano}
 OUT=${OUT:-$WORK/model}               # the bundled one lies in src/personaplex/models/nano
 HOURS=${HOURS:-50}                    # of dialogue
-BRIEF_HOURS=${BRIEF_HOURS:-8}         # more of it, of stories, of turns of few words, and of users who say anything
+MORE_HOURS=${MORE_HOURS:-8}           # more of it, of stories, of turns of few words, and of users who say anything
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 CODEC_STEPS=${CODEC_STEPS:-2700}
 DEEPER_STEPS=${DEEPER_STEPS:-4500}    # of the codec with twice the blocks in its ear
@@ -31,7 +31,7 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 # 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival and Pico where they are), word
 #    and phone times; and more scripts in writing only. (45 minutes)
 [ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
-[ -f "$WORK/brief/stats.json" ] || python -m personaplex.synth --out "$WORK/brief" --hours "$BRIEF_HOURS" --seed 2 --workers 2 \
+[ -f "$WORK/more/stats.json" ] || python -m personaplex.synth --out "$WORK/more" --hours "$MORE_HOURS" --seed 2 --workers 2 \
     --mix open=4,interrupted=2,story=1,brief=1,service=2
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
@@ -49,7 +49,7 @@ train done --run "$WORK/codec" --steps "$DEEPER_STEPS" || exit 0
 
 # 4. Every dialogue and voice sample as codes, of the codec as it will be stored. (20 minutes)
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$WORK/codec" --out "$WORK/codes"
-[ -f "$WORK/codes-brief/index.json" ] || train encode --corpus "$WORK/brief" --codec "$WORK/codec" --out "$WORK/codes-brief"
+[ -f "$WORK/codes-more/index.json" ] || train encode --corpus "$WORK/more" --codec "$WORK/codec" --out "$WORK/codes-more"
 
 # 5. The language model: hybrid prompts, inner monologue, two speakers, and what the user said in a stream of its own. Some
 #    of the examples have no sound: finding an answer in a role is a skill of reading. First it learns to speak; then sound
@@ -67,7 +67,7 @@ mistakes=(--hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --
 "${lm[@]}" --run "$WORK/turns" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
     --padding 1.05 "${mistakes[@]}"
 train done --run "$WORK/turns" --steps "$LM_STEPS" || exit 0
-"${lm[@]}" --codes "$WORK/codes-brief" "$WORK/codes" --run "$WORK/lm" --start-from "$WORK/turns" --steps "$LAST_STEPS" --seed 3 \
+"${lm[@]}" --codes "$WORK/codes-more" "$WORK/codes" --run "$WORK/lm" --start-from "$WORK/turns" --steps "$LAST_STEPS" --seed 3 \
     --rate 4e-4 --warmup 20 --hold 0.3 --ema 0.995 --padding 1.1 "${mistakes[@]}"
 train done --run "$WORK/lm" --steps "$LAST_STEPS" || exit 0
 

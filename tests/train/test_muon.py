@@ -9,7 +9,7 @@ from personaplex.train.muon import Muon, orthogonal
 @pytest.mark.parametrize("shape", [(12, 12), (40, 12), (12, 40), (3, 2, 20, 8)])
 def test_singular_values_come_near_one_and_directions_stay(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    left, values, right = torch.linalg.svd(orthogonal(matrix), full_matrices=False)
+    values = torch.linalg.svdvals(orthogonal(matrix))
     assert 0.6 < values.min() and values.max() < 1.3
     wanted_left, _, wanted_right = torch.linalg.svd(matrix, full_matrices=False)
     assert (orthogonal(matrix) - wanted_left @ wanted_right).norm() < 0.35 * (wanted_left @ wanted_right).norm()
@@ -17,6 +17,7 @@ def test_singular_values_come_near_one_and_directions_stay(shape):
 
 
 def test_it_is_torchs_own_but_for_its_half_precision():
+    torch.manual_seed(0)
     start, gradients = torch.randn(24, 16), [torch.randn(24, 16) for _ in range(3)]
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
     optimizers = (
@@ -31,6 +32,7 @@ def test_it_is_torchs_own_but_for_its_half_precision():
 
 
 def test_a_stack_is_stepped_like_its_matrices_alone():
+    torch.manual_seed(0)
     whole = torch.nn.Parameter(torch.randn(3 * 8, 6))
     parts = [torch.nn.Parameter(part.clone()) for part in whole.detach().chunk(3)]
     whole.grad = torch.randn(3 * 8, 6)

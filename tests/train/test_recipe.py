@@ -20,7 +20,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
     small = {
         "WORK": str(tmp_path),
         "HOURS": "0.06",
-        "BRIEF_HOURS": "0.01",
+        "MORE_HOURS": "0.01",
         "CODEC_STEPS": "3",
         "DEEPER_STEPS": "2",
         "SPEAK_STEPS": "2",

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from personaplex.codec.nano import NanoCodec
+from personaplex.errors import UserError
 from personaplex.train.codec import CodecTrainer, CodecTraining, train_codec
 from personaplex.train.dialogues import Batch
 from personaplex.train.lm import LMTrainer, LMTraining, corrupted, future_activity, lm_losses, train_lm
@@ -106,6 +107,14 @@ def test_killed_and_resumed_run_equals_an_uninterrupted_one(kind, tmp_path, pack
     for name in ("codec",) if kind == "codec" else ("model", "average", "foresight"):
         for key, value in whole[name].items():
             assert torch.equal(value, resumed[name][key]), key
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_run_goes_on_with_the_optimizers_that_it_was_begun_with(begun, tmp_path, pack, tokenizer):
+    config = tiny_lm(text_card=tokenizer.size).config
+    train_lm(pack, tmp_path, config, replace(EXACT, muon=begun), minutes=0.0)
+    with pytest.raises(UserError, match="begin a new one from it: --start-from"):
+        train_lm(pack, tmp_path, config, replace(EXACT, muon=not begun))
 
 
 def _kill_after(count, kind, run):

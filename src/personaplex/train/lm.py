@@ -75,17 +75,21 @@ class LMTrainer:
         return state | ({"foresight": self.foresight.state_dict()} if self.settings.foresight else {})
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take a checkpoint's tree back; UserError for one of a trainer that kept no average."""
+        """Take a checkpoint's tree back; UserError for one without an average, or of one with other optimizers."""
         if "average" not in state:
             raise UserError(
                 "The run has no moving average of its weights yet; go on from it in a new one: --start-from."
+            )
+        if ("muon" in state) != self.settings.muon:
+            begun, now = ("with", "without") if "muon" in state else ("without", "with")
+            raise UserError(
+                f"The run was begun {begun} --muon and cannot go on {now} it; begin a new one from it: --start-from."
             )
         self.model.load_state_dict(state["model"])
         if "foresight" in state:
             self.foresight.load_state_dict(state["foresight"])
         for name, optimizer in self.optimizers.items():
-            if name in state:  # a run may go on with another optimizer
-                optimizer.load_state_dict(state[name])
+            optimizer.load_state_dict(state[name])
         for name, tensor in self.average.items():
             tensor.copy_(state["average"][name])
 

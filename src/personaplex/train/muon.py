@@ -2,8 +2,8 @@
 
 Keller Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon); scaled so that its steps are as large as AdamW's
 (Moonlight, arXiv 2502.16982, section 2.2). Directions that few examples ask for get steps as large as the common ones,
-which is what facts copied out of a role are. `torch.optim.Muon` computes in bfloat16 alone, ten times slower on a CPU
-that has none. Knows matrices, not what they are for.
+which is what facts copied out of a role are. `torch.optim.Muon` computes in bfloat16 alone, which is slow on a CPU that
+has none. Knows matrices, not what they are for.
 """
 
 from __future__ import annotations
