@@ -78,6 +78,8 @@ KINDS = {name: {"delays": delays} for name, delays in DELAYS.items()} | {
     "recalling": {**HEARD, "recall": 2},
     "sharing": {**HEARD, "recall": 2, "shared_words": True},
     "copying": {**HEARD, "pointer": 6, "context": 32},  # its role has left the context by the end
+    "echoing": {**HEARD, "pointer": 6, "echo": 5},  # places that are soon taken again
+    "looking up": {**HEARD, "pointer": 6, "echo": 40, "lookup": True, "context": 32},
 }
 
 

@@ -1,8 +1,8 @@
 import torch
 
 from personaplex.frames import ZERO
-from personaplex.lm.model import prompt_columns
-from tests.helpers import random_frames, tiny_lm
+from personaplex.lm.model import LanguageModel, prompt_columns
+from tests.helpers import HEARD, random_frames, tiny_lm
 
 PADS = [3, 0]
 
@@ -50,5 +50,34 @@ def test_without_a_role_nothing_is_copied():
     assert torch.equal(lm(frames).text, lm(frames, None).text)
 
 
+@torch.no_grad()
+def test_the_users_last_words_can_be_said_again_once_they_were_heard():
+    lm = tiny_lm(**HEARD, pointer=6, echo=2)
+    lm.pointer.query.weight.mul_(0.01)  # no weight too small for a float
+    columns = torch.full((1, lm.layout.streams, 6), ZERO)
+    columns[0, lm.layout.text] = torch.tensor([9, 3, 3, 3, 3, 3])
+    columns[0, -1] = torch.tensor([3, 7, 3, 8, 0, 11])
+    hidden = lm.temporal(lm.embed(columns))
+    memory = lm.memory(hidden, columns, prompt_columns(torch.tensor([0]), 6))
+    weights = lm.pointer.attend(hidden, memory)[0]
+    found = [{int(piece) for piece, weight in zip(memory.pieces[0], row, strict=True) if weight > 0} for row in weights]
+    assert found == [{9}, {9, 7}, {9, 7}, {9, 7, 8}, {9, 7, 8}, {9, 8, 11}]
+    torch.testing.assert_close(lm.pointer.attend(hidden[:, -1:], memory.last())[0, 0], weights[-1])
+
+
+@torch.no_grad()
+def test_what_is_looked_up_is_told_to_the_text_alone_and_a_new_model_is_told_nothing():
+    lm = tiny_lm(pointer=6, lookup=True)
+    hidden, memory = remembered(lm, [9, 7, 8, 11, 12], prompt=2)
+    told, found = lm.pointer.look_up(hidden, memory)
+    torch.testing.assert_close(found.sum(dim=-1), torch.ones(1, 5))
+    assert not torch.allclose(told, hidden)
+    assert torch.equal(told, lm.pointer.look_up(hidden, memory)[0])
+    fresh = LanguageModel(lm.config)
+    assert torch.equal(fresh.pointer.look_up(hidden, memory)[0], hidden)
+    assert tiny_lm(pointer=6).pointer.look_up(hidden, memory) == (hidden, None)
+
+
 def test_a_model_without_a_pointer_is_written_as_moshis_loader_knows_it():
+    assert not {"pointer", "echo", "lookup"} & tiny_lm().config.to_dict().keys()
     assert "pointer" not in tiny_lm().config.to_dict() and tiny_lm(pointer=6).config.to_dict()["pointer"] == 6

@@ -20,7 +20,7 @@ def scripts(count, split="train", seed=0, mix=USUAL):
     return [draw_script(np.random.default_rng([seed, i]), split, mix) for i in range(count)]
 
 
-RARE = {"story": 0.5, "brief": 0.5, "open": 1.0, "interrupted": 0.3}
+RARE = {"story": 0.5, "brief": 0.5, "open": 1.0, "interrupted": 0.3, "told": 0.3}
 
 
 def test_same_seed_same_script():
@@ -138,6 +138,18 @@ def test_an_open_talk_asks_what_nobody_can_know_in_words_that_are_always_others(
                 told += asked.kind in ("statement", "story")
     assert len(strange - known) > 250 and told > 10
     assert not [word for word in strange & set(THINGS) if held_out(word)], "some words are the test split's"
+
+
+def test_in_every_role_there_are_strangers_who_talk_for_half_a_minute():
+    roles = set()
+    for script in scripts(60, mix={"told": 1.0}):
+        for asked, reply in zip(script.lines, script.lines[1:], strict=False):
+            if asked.intent == "story" and script.scenario == "told":
+                roles.add(script.role.split()[3])
+                assert asked.who == "user" and len(re.findall(r"[.]", asked.text)) >= 6 and reply.kind == "answer"
+                assert len(words_of(asked.text)) > 30 and len(words_of(reply.text)) < 8
+                break
+    assert {"wise", "a"} <= roles  # a teacher and a friend, among desks
 
 
 def test_long_answers_are_broken_off_by_questions_with_short_ones():

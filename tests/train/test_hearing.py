@@ -201,6 +201,21 @@ def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer):
     assert "pointing" not in losses(tiny_lm(text_card=tokenizer.size, **HEARD), pack.batch(0, 0, 4))
 
 
+def test_a_pointer_learns_to_look_up_an_answer_and_to_repeat_what_was_asked(codes, tokenizer):
+    lm = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=16, echo=8, lookup=True)
+    pack = DialoguePack(codes, tokenizer, lm.layout, replace(DRAWING, text_only=1.0, text_length=64))
+    names = ["ann", "bob", "cat", "dan"]
+    turns = [((USER, ("am", "i", name)), (AGENT, ("you", "are", name))) for name in names]
+    talks = [Talk(f"Your name is {names[-at]}.", said) for at, said in enumerate(turns)]
+    pack._scripts = TalkPack(talks, tokenizer, lm.layout, 64)
+    trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=80, rate=3e-3))
+    first, *_, last = [trainer.step(step) for step in range(60)]
+    assert last["looking"] < 0.5 * first["looking"] and last["words"] < 0.5 * first["words"]
+    memory = lm.pointer.with_heard
+    lm.pointer.with_heard = lambda role, hidden, tokens: memory(role, hidden, torch.full_like(tokens, PAD))
+    assert trainer.step(60)["words"] > 2 * last["words"]
+
+
 def _weight(frames, learnt):
     return torch.where(frames[:, 0][learnt] == PAD, EXACT.padding, 1.0).sum()
 

@@ -127,7 +127,8 @@ def test_an_answer_in_writing_is_what_the_model_would_go_on_with(run, codes, tok
     assert written == ["hello", "what what"] and question.facts == ("answer hello",)
     meter = _Meter(model, None, torch.zeros(model.layout.codebooks, dtype=torch.long), "cpu")
     with torch.inference_mode():
-        said, frames, expected = meter._answer(question), question.frames, []
+        said, frames, expected = meter._answer(question), question.frames.clone(), []
+        frames[0, -1] = model.layout.text_end_pad  # words come after it alone
         pads = [model.layout.text_pad, model.layout.text_end_pad]
         for _ in range(6):
             following = torch.full_like(frames[:, :1], ZERO)

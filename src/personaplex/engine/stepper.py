@@ -13,7 +13,7 @@ import torch
 
 from personaplex.frames import UNGENERATED, ZERO
 from personaplex.lm.model import LanguageModel
-from personaplex.lm.pointer import RoleMemory
+from personaplex.lm.pointer import Memory
 from personaplex.nn.cache import TransformerState
 from personaplex.persona.prompt import Prompt
 
@@ -35,7 +35,7 @@ def predict(
     luck: torch.Tensor,
     choice: Choice,
     depth: TransformerState | None = None,
-    memory: RoleMemory | None = None,
+    memory: Memory | None = None,
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
@@ -92,13 +92,14 @@ class Prefix:
     pending: torch.Tensor
     length: int
     recalled: torch.Tensor | None = None
-    memory: RoleMemory | None = None
+    memory: Memory | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes of the keys and values, and of what can be copied."""
         kept = [tensor for node in self.state.nodes() for tensor in node.own_tensors()]
-        return sum(tensor.nbytes for tensor in (*kept, *(self.memory or ())))
+        kept += [] if self.memory is None else [self.memory.keys, self.memory.pieces]
+        return sum(tensor.nbytes for tensor in kept)
 
 
 @torch.inference_mode()
@@ -118,7 +119,7 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
     memory = lm.role_memory(hidden[:, length - fed :], columns[None, :, :fed], everywhere)
     if memory is not None:
         there = (memory.pieces != ZERO)[0]
-        memory = RoleMemory(memory.keys[:, there], memory.pieces[:, there])
+        memory = Memory(memory.keys[:, there], memory.pieces[:, there])
     last = None if recalled is None else recalled[:, :, -1]
     return Prefix(state, hidden[:, -1], columns[:, fed:], length, last, memory)
 
@@ -149,11 +150,12 @@ class Stepper:
         self.state = lm.init_state(capacity)
         recalled = lm.recall(self.cells[:, :, :1])  # of each row the last word pieces: none yet
         self.recalled = None if recalled is None else recalled[:, :, 0].clone()
-        self.memory: RoleMemory | None = None
-        if lm.pointer is not None:  # a role is shorter than the context
-            room = (capacity, lm.config.context)
+        self.memory: Memory | None = None
+        if lm.pointer is not None:  # a role is shorter than the context; behind it, in turn, the user's last words
+            room = (capacity, lm.config.context + lm.config.echo)
             keys = lm.text_emb.weight.new_zeros(*room, lm.config.pointer)
-            self.memory = RoleMemory(keys, torch.full(room, ZERO, dtype=torch.long, device=device))
+            self.memory = Memory(keys, torch.full(room, ZERO, dtype=torch.long, device=device))
+        self.echoed = torch.zeros(capacity, dtype=torch.long, device=device)  # the user's pieces so far
         self.depth = lm.init_depth_state(capacity)
 
     @torch.inference_mode()
@@ -178,8 +180,9 @@ class Stepper:
         if self.memory is not None and prefix.memory is not None:
             count = prefix.memory.pieces.shape[1]
             self.memory.pieces[row] = ZERO
-            for kept, new in zip(self.memory, prefix.memory, strict=True):
-                kept[row, :count] = new[0]
+            self.memory.pieces[row, :count] = prefix.memory.pieces[0]
+            self.memory.keys[row, :count] = prefix.memory.keys[0]
+            self.echoed[row] = 0
         self.cells[row] = UNGENERATED
         for offset in range(self.layout.max_delay):
             self.cells[row, :, (prefix.length + offset) % self._width] = prefix.pending[:, offset]
@@ -209,6 +212,8 @@ class Stepper:
         if self.recalled is not None and recalled is not None:
             taken = recalled[:, :, 0]
             self.recalled.copy_(taken if active is None else torch.where(active[:, None], taken, self.recalled))
+        if self.lm.config.echo:
+            self._remember(column[:, -1], hidden, active)
         following = (position + 1)[:, None].expand(-1, layout.streams)
         tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth, self.memory)
         self._write(following, slice(0, layout.streams), tokens, active)
@@ -218,6 +223,19 @@ class Stepper:
         self._write(oldest.expand_as(frame), slice(0, layout.streams), blank, active)
         position += 1 if active is None else active.long()
         return frame
+
+    def _remember(self, heard: torch.Tensor, hidden: torch.Tensor, active: torch.Tensor | None) -> None:
+        """Keep a piece of the user's, where there is one, `[B]`, in the place of the oldest that is kept."""
+        pointer, memory = self.lm.pointer, self.memory
+        assert pointer is not None and memory is not None, "what echoes has a pointer"
+        new = pointer.said(heard) if active is None else pointer.said(heard) & active
+        place = self.lm.config.context + self.echoed[:, None] % pointer.echo
+        kept = memory.pieces.gather(1, place)
+        memory.pieces.scatter_(1, place, torch.where(new[:, None], heard[:, None], kept))
+        index = place[:, :, None].expand(-1, -1, memory.keys.shape[2])
+        keys = torch.where(new[:, None, None], pointer.heard_keys(hidden)[:, None], memory.keys.gather(1, index))
+        memory.keys.scatter_(1, index, keys)
+        self.echoed += new.long()
 
     def _read(self, columns: torch.Tensor) -> torch.Tensor:
         """One cell of every stream, int64 `[B, S]`, from the columns `[B, S]`."""

@@ -56,6 +56,8 @@ class LMConfig:
             heard looks like the same word in the role; ours too.
         pointer: width of the keys by which pieces of the role are found, to be copied (see `lm.pointer`); 0 for none;
             ours too.
+        echo: last word pieces of the user's that the pointer also finds; 0 for none; ours too.
+        lookup: whether the pointer also looks up what of the role the coming answer is about; ours too.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -86,6 +88,8 @@ class LMConfig:
     recall: int = 0
     shared_words: bool = False
     pointer: int = 0
+    echo: int = 0
+    lookup: bool = False
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -103,9 +107,13 @@ class LMConfig:
         schedule = self.depformer_weights_per_step_schedule
         if schedule is not None and len(schedule) != self.dep_q:
             raise ValueError(f"depformer_weights_per_step_schedule has {len(schedule)} entries for {self.dep_q} steps")
-        for name in ("short_conv", "recall", "pointer"):
+        for name in ("short_conv", "recall", "pointer", "echo"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0, for none, or more")
+        if (self.lookup or self.echo) and not self.pointer:
+            raise ValueError("lookup and echo need a pointer")
+        if self.echo and not self.heard:
+            raise ValueError("echo needs a stream of the user's words")
         if self.positional_embedding not in ("rope", "none"):
             raise ValueError(f"positional_embedding {self.positional_embedding!r} is not built; known: rope, none")
         _ = self.layout  # checks the delays
@@ -201,7 +209,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        for name in ("heard", "short_conv", "recall", "shared_words", "pointer"):
+        for name in ("heard", "short_conv", "recall", "shared_words", "pointer", "echo", "lookup"):
             if not values[name]:
                 del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

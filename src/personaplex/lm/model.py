@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from personaplex.frames import ZERO, lag, undelay
 from personaplex.lm.config import LMConfig
-from personaplex.lm.pointer import Pointer, RoleMemory
+from personaplex.lm.pointer import Memory, Pointer
 from personaplex.lm.recall import recall
 from personaplex.nn.cache import TransformerState
 from personaplex.nn.transformer import Transformer, init_linear, make_norm
@@ -60,7 +60,8 @@ class LanguageModel(nn.Module):
     With `config.recall` it reads, beside a frame, the last word pieces of its text streams, scaled by a gain a place.
     With `config.shared_words` it reads the user's words, and the last of them, by the embedding of the agent's text
     too, scaled by a gain a place: so they resemble the same words in the role.
-    With `config.pointer` it may copy word pieces from its role (see `pointer`).
+    With `config.pointer` it may copy word pieces from its role; with `config.echo` also the user's last words; with
+    `config.lookup` it looks up there what its answer will be about (see `pointer`).
 
     Args:
         config: the sizes.
@@ -98,7 +99,7 @@ class LanguageModel(nn.Module):
             self.heard_gains = nn.Parameter(torch.zeros(1 + config.recall, dim))
         self.pointer: Pointer | None = None
         if config.pointer:
-            self.pointer = Pointer(dim, config.pointer, self.layout)
+            self.pointer = Pointer(dim, config.pointer, self.layout, config.lookup, config.echo)
 
     def recall(self, columns: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor | None:
         """The last word pieces at each column, int64 `[B, N, T]` (see `recall`); None where the model reads none.
@@ -156,7 +157,7 @@ class LanguageModel(nn.Module):
         """Temporal transformer and output norm: `[B, T, dim]` → `[B, T, dim]`."""
         return self.out_norm(self.transformer(embedded, state))
 
-    def role_memory(self, hidden: torch.Tensor, columns: torch.Tensor, prompt: torch.Tensor) -> RoleMemory | None:
+    def role_memory(self, hidden: torch.Tensor, columns: torch.Tensor, prompt: torch.Tensor) -> Memory | None:
         """What of a prompt can be copied; None where the model copies nothing.
 
         Args:
@@ -166,16 +167,24 @@ class LanguageModel(nn.Module):
         """
         return None if self.pointer is None else self.pointer.memory(hidden, columns[:, self.layout.text], prompt)
 
-    def text_logits(self, hidden: torch.Tensor, memory: RoleMemory | None = None) -> torch.Tensor:
+    def memory(self, hidden: torch.Tensor, columns: torch.Tensor, prompt: torch.Tensor) -> Memory | None:
+        """As `role_memory`, and of every column what of the user's last words it can echo."""
+        memory = self.role_memory(hidden, columns, prompt)
+        if self.pointer is None or memory is None or not self.config.echo:
+            return memory
+        return self.pointer.with_heard(memory, hidden, columns[:, -1])
+
+    def text_logits(self, hidden: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
         """The agent's next text token: `[B, T, dim]` → `[B, T, text_card]`.
 
         Args:
             hidden: the temporal transformer's output.
-            memory: of each row's role, from `role_memory`; None where nothing is copied.
+            memory: what each row can copy, from `memory`; None where nothing is copied.
         """
-        logits = self.text_linear(hidden)
         if self.pointer is None or memory is None:
-            return logits
+            return self.text_linear(hidden)
+        hidden, _ = self.pointer.look_up(hidden, memory)
+        logits = self.text_linear(hidden)
         weights = self.pointer.attend(hidden, memory)
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)
         flat = (tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces))
@@ -244,7 +253,7 @@ class LanguageModel(nn.Module):
         hidden = self.temporal(self.embed(columns[:, :, :-1]))
         memory = None
         if prompt is not None:
-            memory = self.role_memory(hidden, columns[:, :, :-1], prompt_columns(prompt, hidden.shape[1]))
+            memory = self.memory(hidden, columns[:, :, :-1], prompt_columns(prompt, hidden.shape[1]))
         batch, length, _ = hidden.shape
         targets = columns[:, :, 1:].transpose(1, 2).flatten(0, 1)
         audio = self.depth(hidden.flatten(0, 1), targets).view(batch, length, self.config.dep_q, -1).transpose(1, 2)

@@ -1,8 +1,10 @@
-"""Copying from the role: beside writing a word, the model may point at a word piece of its role and say that.
+"""Copying: beside writing a word, the model may point at a word piece of its role, or of the user's, and say that.
 
 A pointer-generator (See et al. 2017, arXiv 1704.04368) over the prompt's text alone. A small model has no room to
-learn, for every piece, how to carry it from the role to the output; pointing needs to learn only where to look. What is
-kept of the role never leaves the context, however long the talk. Knows hidden states and word pieces; not how prompts
+learn, for every piece, how to carry it from the role to the output; pointing needs to learn only where to look. With
+`echo` it points at the user's last words too, for an answer repeats what was asked ("the capital of France is"). With
+`lookup` it also looks up, before it says a word, what of the role the answer will be about. What is kept of the role
+never leaves the context, however long the talk. Knows hidden states and word pieces; not how prompts
 are made, nor when a word is due: that is told by the text's own logits, which it leaves as they are.
 """
 
@@ -17,16 +19,24 @@ from torch.nn import functional as F
 from personaplex.frames import ZERO, Layout
 
 
-class RoleMemory(NamedTuple):
+class Memory(NamedTuple):
     """What can be pointed at.
 
     Attributes:
         keys: `[B, R, width]`.
         pieces: int64 `[B, R]`, word pieces; `ZERO` where there is none.
+        seen: bool `[B, T, R]`, which of them each column can point at; None for all.
     """
 
     keys: torch.Tensor
     pieces: torch.Tensor
+    seen: torch.Tensor | None = None
+
+    def last(self) -> Memory:
+        """What the last column can point at."""
+        if self.seen is None:
+            return self
+        return Memory(self.keys, self.pieces.masked_fill(~self.seen[:, -1], ZERO))
 
 
 class Pointer(nn.Module):
@@ -36,19 +46,27 @@ class Pointer(nn.Module):
         dim: width of hidden states.
         width: of keys and queries.
         layout: the model's layout.
+        lookup: whether it looks up, too.
+        echo: how many of the user's last word pieces it finds, too.
     """
 
-    def __init__(self, dim: int, width: int, layout: Layout):
+    def __init__(self, dim: int, width: int, layout: Layout, lookup: bool = False, echo: int = 0):
         super().__init__()
-        self.layout, self.width = layout, width
+        self.layout, self.width, self.echo = layout, width, echo
         self.before = nn.Linear(dim, width, bias=False)
         self.at = nn.Linear(dim, width, bias=False)
         self.query = nn.Linear(dim, width, bias=False)
         self.gate = nn.Linear(dim, 1)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, -3.0)
+        self.heard: nn.Linear | None = nn.Linear(dim, width, bias=False) if echo else None
+        self.ahead: nn.Linear | None = None
+        if lookup:
+            self.ahead = nn.Linear(dim, width, bias=False)
+            self.told = nn.Linear(width, dim, bias=False)
+            nn.init.zeros_(self.told.weight)
 
-    def memory(self, hidden: torch.Tensor, tokens: torch.Tensor, prompt: torch.Tensor) -> RoleMemory:
+    def memory(self, hidden: torch.Tensor, tokens: torch.Tensor, prompt: torch.Tensor) -> Memory:
         """Keep the word pieces of a prompt, each with what the model knew before it and at it.
 
         Args:
@@ -56,16 +74,66 @@ class Pointer(nn.Module):
             tokens: int64 `[B, T]`, the columns' text.
             prompt: bool `[B, T]`, columns of the prompt.
         """
-        layout = self.layout
-        known = prompt & (tokens >= 0) & (tokens < layout.text_card)
-        known &= (tokens != layout.text_pad) & (tokens != layout.text_end_pad)
         before = F.pad(hidden[:, :-1], (0, 0, 1, 0))
-        return RoleMemory(self.before(before) + self.at(hidden), tokens.masked_fill(~known, ZERO))
+        return Memory(self.before(before) + self.at(hidden), tokens.masked_fill(~(prompt & self.said(tokens)), ZERO))
 
-    def attend(self, hidden: torch.Tensor, memory: RoleMemory) -> torch.Tensor:
-        """How likely each piece of the role is meant: `[B, T, dim]` → `[B, T, R]` in float32; zeros for no role."""
-        scores = (self.query(hidden) @ memory.keys.transpose(1, 2)).float() / self.width**0.5
+    def said(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Which tokens of a text stream are word pieces."""
+        layout = self.layout
+        padding = (tokens == layout.text_pad) | (tokens == layout.text_end_pad)
+        return (tokens >= 0) & (tokens < layout.text_card) & ~padding
+
+    def heard_keys(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The keys of the user's words, from the output at their columns: `[..., dim]` → `[..., width]`."""
+        assert self.heard is not None, "the model echoes nothing"
+        return self.heard(hidden)
+
+    def with_heard(self, memory: Memory, hidden: torch.Tensor, tokens: torch.Tensor) -> Memory:
+        """Add to a role's memory what was heard; each column sees the last ones up to its own.
+
+        Args:
+            memory: of the role, `[B, R]`.
+            hidden: `[B, T, dim]`, the output at each column.
+            tokens: int64 `[B, T]`, the columns' words of the user.
+        """
+        said = self.said(tokens)
+        count, length = said.cumsum(dim=1), tokens.shape[1]
+        age = count[:, :, None] - count[:, None]  # `[B, T, column]`, pieces heard since that one
+        past = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
+        seen = past & said[:, None] & (age < self.echo)
+        role = torch.ones(len(tokens), length, memory.pieces.shape[1], dtype=torch.bool, device=tokens.device)
+        return Memory(
+            torch.cat([memory.keys, self.heard_keys(hidden)], dim=1),
+            torch.cat([memory.pieces, tokens.masked_fill(~said, ZERO)], dim=1),
+            torch.cat([role, seen], dim=2),
+        )
+
+    def attend(self, hidden: torch.Tensor, memory: Memory) -> torch.Tensor:
+        """How likely each piece is meant: `[B, T, dim]` → `[B, T, R]` in float32; zeros where there is none."""
+        return self._found(self.query(hidden), memory)
+
+    def look_up(self, hidden: torch.Tensor, memory: Memory) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Add to hidden states what the role, and what was heard, tells of what is coming.
+
+        Args:
+            hidden: `[B, T, dim]`, the output at each column.
+            memory: what each row can point at.
+
+        Returns:
+            `[B, T, dim]`, and how likely the answer holds each piece, float32 `[B, T, R]`; the hidden states as they
+            are, and None, for a pointer that does not look up.
+        """
+        if self.ahead is None:
+            return hidden, None
+        found = self._found(self.ahead(hidden), memory)
+        return hidden + self.told(found.to(memory.keys.dtype) @ memory.keys), found
+
+    def _found(self, queries: torch.Tensor, memory: Memory) -> torch.Tensor:
+        """Where queries `[B, T, width]` point: float32 `[B, T, R]`, of sum 1, or zeros for nothing there."""
+        scores = (queries @ memory.keys.transpose(1, 2)).float() / self.width**0.5
         empty = (memory.pieces == ZERO)[:, None]
+        if memory.seen is not None:
+            empty = empty | ~memory.seen
         return scores.masked_fill(empty, -1e4).softmax(dim=-1).masked_fill(empty, 0.0)
 
     def mix(

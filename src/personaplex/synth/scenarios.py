@@ -18,6 +18,7 @@ _DRAW: dict[str, Callable[[np.random.Generator, str], Script]] = {
     "story": partial(casual.draw, stories=1.0),  # small talk that begins with half a minute of the user's
     "brief": brief.draw,
     "open": strangers.draw,
+    "told": strangers.draw_told,  # as `open`, begun with half a minute of the user's
     "interrupted": teacher.draw_interrupted,
 }
 KINDS = tuple(_DRAW)

@@ -44,7 +44,7 @@ class Line:
 class Script:
     """A role text, who speaks first, the lines in order.
 
-    `scenario` is one of `service`, `qa`, `casual`, `brief`, `open` and `silent`.
+    `scenario` is one of `service`, `qa`, `casual`, `brief`, `open`, `told` and `silent`.
     """
 
     scenario: str

@@ -15,7 +15,7 @@ import numpy as np
 
 from personaplex.spelling import number
 from personaplex.synth import casual, policies, service, teacher
-from personaplex.synth.scripts import Line, Script, Topic, exchange, sentence
+from personaplex.synth.scripts import Line, Script, Topic, exchange, lower_first, sentence
 from personaplex.synth.words import DAYS, first_name, pick, pick_split
 
 THINGS = """
@@ -98,6 +98,12 @@ Is the {t} {i} the {p} {h}?|Did {name} {d} the {t} on {day}?|How many {t}s does 
 What happens if I {d} the {t}?|Can a {b} {d} a {h} {t}?|Should I {d} my {t} {m}?|Why is the {p} so {h}?|What does the {h} {b} {d}?|Was the {b} {h} or {h}?
 Have you ever {w} a {t}?|Can you tell me why the {b} {w} my {t}?|Do you know if the {t} is {h}?|How far is the {p} from the {p}?|Will it be {h} {i} the {p} on {day}?
 """
+_BEGIN = (
+    "Let me tell you something first.", "I want to tell you what happened to me on {day}.", "Last {day} I was at the {p} with {name}.",
+    "When I was a child, we had a {h} {b}.", "You will not believe what I saw {i} the {p}.", "So this is what happened.",
+    "Last summer my {b} and I went to the {p}.", "I have to tell you about my {b}.", "Yesterday we went to a {h} {p}.",
+)  # fmt: skip
+_JOINS = ("", "", "", "And ", "Then ", "So ", "But ", "After that, ", "In the end ", "And then ")
 _LISTENED = (
     "I see. Please go on.", "I understand.", "That is interesting.", "Okay, I see.", "Thank you for telling me.", "I see. How can I help you?",
 )  # fmt: skip
@@ -106,6 +112,7 @@ _UNKNOWN = (
     "I am sorry, I did not understand that.",
     "Sorry, I do not have that information.",
 )
+_STORY = (6, 10)  # sentences of a story that takes half a minute: least, one more than most
 _AMONG = (service.draw, service.draw, service.draw, teacher.draw, casual.draw)
 
 
@@ -150,6 +157,18 @@ def told(rng: np.random.Generator, split: str, sentences: int) -> list[Line]:
     text = " ".join(_fill(rng, pick(rng, _SAID_FRAMES), split) for _ in range(sentences))
     kind = "story" if sentences > 2 else "statement"
     return [Line("user", text, kind, kind), Line("agent", pick(rng, _LISTENED), "answer", kind)]
+
+
+def draw_told(rng: np.random.Generator, split: str) -> Script:
+    """A talk that begins with a stranger's long story: in no role is a pause in it the agent's to fill."""
+    script = pick(rng, (service.draw, teacher.draw, teacher.draw, casual.draw))(rng, split)
+    parts = [_fill(rng, pick(rng, _BEGIN), split)]
+    for _ in range(int(rng.integers(*_STORY)) - 1):
+        join, said = pick(rng, _JOINS), _fill(rng, pick(rng, _SAID_FRAMES), split)
+        parts.append(join + lower_first(said) if join else said)
+    story = [Line("user", " ".join(parts), "story", "story"), Line("agent", pick(rng, _LISTENED), "answer", "story")]
+    first = int(script.agent_first)
+    return replace(script, scenario="told", lines=(*script.lines[:first], *story, *script.lines[first:]))
 
 
 def draw(rng: np.random.Generator, split: str) -> Script:

@@ -15,7 +15,7 @@ from typing import Any
 
 from personaplex.errors import UserError
 from personaplex.train.options import add_options, read_options
-from personaplex.train.presets import PRESETS, sizes
+from personaplex.train.presets import PRESETS, WISHES, sizes
 
 _A_CODEC = "run folder of the codec, or a model's directory or name, such as nano"
 
@@ -139,6 +139,17 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="width of the keys by which pieces of the role are found and copied, 0 for none [as --short-conv]",
+    )
+    lm.add_argument(
+        "--echo",
+        type=int,
+        metavar="N",
+        help="last word pieces of the user's that the pointer finds too, to be said again, 0 for none [as --short-conv]",
+    )
+    lm.add_argument(
+        "--lookup",
+        action=argparse.BooleanOptionalAction,
+        help="the pointer also looks up in the role what the coming answer is about [as --short-conv]",
     )
     lm.add_argument(
         "--scripts",
@@ -274,7 +285,7 @@ def _lm(arguments: argparse.Namespace) -> None:
         arguments.run,
         arguments.preset,
         tokenizer.size,
-        {name: getattr(arguments, name) for name in ("heard", "short_conv", "recall", "shared_words", "pointer")},
+        {name: getattr(arguments, name) for name in WISHES},
     )
     drawing, settings = read_options(arguments, Drawing), read_options(arguments, LMTraining)
     if settings.deaf and not config.heard:

@@ -21,10 +21,15 @@ from personaplex.train.precision import half_precision
 from personaplex.train.settings import LMTraining
 
 
+WITHIN = 4  # frames from which on, before a word, its turn is looked up in the role
+AHEAD = 32  # frames of what is looked up: an answer's
+
+
 class _Learnt(NamedTuple):
     """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict.
 
     `pointed` is the probability with which the pointer finds each text target in the role; empty without a pointer.
+    `looked` is that with which it finds, beforehand, what an answer will hold; empty where it does not look up.
     """
 
     text: torch.Tensor
@@ -32,6 +37,7 @@ class _Learnt(NamedTuple):
     text_targets: torch.Tensor
     copied: torch.Tensor
     pointed: torch.Tensor
+    looked: torch.Tensor
     audio: torch.Tensor
     columns: torch.Tensor
     heard: torch.Tensor
@@ -66,15 +72,23 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
 
     text, text_columns = chosen(batch.text_loss)
     text_targets = text_columns[:, layout.text]
-    text_logits, pointed = model.text_linear(text).float(), text.new_zeros(0)
-    if model.pointer is not None and batch.prompt is not None:
+    pointed = looked = text.new_zeros(0)
+    if model.pointer is None or batch.prompt is None:
+        text_logits = model.text_linear(text).float()
+    else:
         longest = int(batch.prompt.max()) + 1
         within = prompt_columns(batch.prompt, longest).to(device)
         memory = model.pointer.memory(hidden[:, :longest], inputs[:, layout.text, :longest], within)
+        if model.config.echo:
+            memory = model.pointer.with_heard(memory, hidden, inputs[:, -1])
         learnt = batch.text_loss.to(device)
-        weights = model.pointer.attend(hidden, memory)[learnt]
+        informed, found = model.pointer.look_up(hidden, memory)
+        if found is not None:
+            looked = _looked_up(found, memory.pieces, targets[:, :, layout.text].to(device), batch, layout)
+        weights = model.pointer.attend(informed, memory)[learnt]
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)[learnt]
-        text_logits = model.pointer.mix(text_logits, text, weights, pieces)
+        informed = informed[learnt]
+        text_logits = model.pointer.mix(model.text_linear(informed), informed, weights, pieces)
         pointed = (weights * (pieces == text_targets[:, None])).sum(dim=1)
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
     heard, heard_columns = chosen(heard_loss)
@@ -86,11 +100,37 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         text_targets,
         copied,
         pointed,
+        looked,
         audio,
         audio_columns,
         heard,
         heard_columns[:, -1],
     )
+
+
+def _looked_up(
+    found: torch.Tensor, pieces: torch.Tensor, targets: torch.Tensor, batch: Batch, layout: Layout
+) -> torch.Tensor:
+    """The probability of what an answer will hold of the role, where one is due or given and holds something: `[N]`.
+
+    Args:
+        found: how likely each piece of the role is looked up, `[B, T, R]`.
+        pieces: int64 `[B, R]`, the role's.
+        targets: int64 `[B, T]`, the agent's text.
+        batch: what of it is learnt, and what the role tells.
+        layout: the model's layout.
+    """
+    learnt = batch.text_loss.to(targets.device)
+    told = learnt if batch.copied is None else learnt & batch.copied.to(targets.device)
+    held = (told[:, :, None] & (targets[:, :, None] == pieces[:, None])).float()
+    soon = _within(held.transpose(1, 2), AHEAD).transpose(1, 2)
+    due = _within((learnt & ~is_padding(targets, layout)).float()[:, None], WITHIN)[:, 0] > 0
+    return (found * soon).sum(dim=2)[due & learnt & (soon > 0).any(dim=2)]
+
+
+def _within(marks: torch.Tensor, frames: int) -> torch.Tensor:
+    """Whether a mark comes at a frame or in the `frames` - 1 after it: float `[B, N, T]`, 0 or 1."""
+    return F.max_pool1d(F.pad(marks, (0, frames - 1)), frames, stride=1)
 
 
 def spoken_columns(speech: torch.Tensor) -> torch.Tensor:
@@ -158,6 +198,9 @@ def lm_losses(
     if len(learnt.pointed) and learnt.copied.any():
         terms["pointing"] = -(learnt.pointed[learnt.copied] + 1e-6).log().mean()
         loss = loss + settings.pointing * terms["pointing"]
+    if len(learnt.looked):
+        terms["looking"] = -(learnt.looked + 1e-6).log().mean()
+        loss = loss + settings.looking * terms["looking"]
     if foreseen is not None:
         active = future_activity(batch)[batch.text_loss].to(device)
         terms["foresight"] = F.binary_cross_entropy_with_logits(foreseen, active)

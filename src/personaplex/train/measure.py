@@ -175,19 +175,19 @@ class _Meter:
         if prompt is not None:
             columns = lag(frames, self.model.layout)[:, :, :-1].to(self.device)
             within = prompt_columns(prompt.to(self.device), hidden.shape[1])
-            memory = self.model.role_memory(hidden, columns, within)
+            memory = self.model.memory(hidden, columns, within)
         return self.model.text_logits(hidden, memory)
 
-    def _begins(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The probability of writing anything but padding: `[..., dim]` → `[...]`, on the CPU."""
-        logits = self.model.text_linear(hidden).float()
+    def _begins(self, logits: torch.Tensor) -> torch.Tensor:
+        """The probability of writing anything but padding: `[..., text_card]` → `[...]`, on the CPU."""
         return 1 - logits.softmax(dim=-1)[..., self.model.layout.text_pad].cpu()
 
     def dialogues(self, batch: Batch) -> None:
         """Measure dialogues with sound."""
         layout = self.model.layout
         hidden = self._hidden(batch.frames)
-        logits = self._text(hidden, batch.frames, batch.prompt)[batch.text_loss]
+        written = self._text(hidden, batch.frames, batch.prompt)
+        logits = written[batch.text_loss]
         self.add("text", self._words("words", logits, batch.frames[:, 0], batch.text_loss, batch.copied))
         if (listen := self.model.heard_linear) is not None:
             heard = listen(hidden[batch.heard_loss.to(self.device)])
@@ -207,7 +207,7 @@ class _Meter:
             active = future_activity(batch)
             nll = F.binary_cross_entropy_with_logits(foreseen, active, reduction="none")
             self.add("foresight", nll[batch.text_loss].mean(dim=-1))
-        self._decisions(batch, self._begins(hidden))
+        self._decisions(batch, self._begins(written))
 
     def talks(self, frames: torch.Tensor, learnt: torch.Tensor, copied: torch.Tensor, prompt: torch.Tensor) -> None:
         """Measure examples in writing only, as `TalkPack.examples` gives them."""
@@ -220,14 +220,17 @@ class _Meter:
         self.add("talk_facts", torch.tensor([float(all(f" {fact.lower()} " in said for fact in question.facts))]))
 
     def _answer(self, question: Question) -> list[int]:
-        """The word pieces that it writes, its likeliest token a frame; padding is set aside until it has begun."""
+        """The word pieces that it writes from now on, its likeliest token a frame; the first one is no padding."""
         model, layout = self.model, self.model.layout
-        columns = lag(question.frames[None], layout)[:, :, : question.frames.shape[1] + 1].to(self.device)
+        frames = question.frames.clone()
+        frames[layout.text, -1] = layout.text_end_pad  # after which words begin
+        columns = lag(frames[None], layout)[:, :, : question.frames.shape[1] + 1].to(self.device)
         state = model.init_state(1, capacity=columns.shape[2] + ANSWER_FRAMES)
         recalled = model.recall(columns)
         hidden = model.temporal(model.embed(columns, recalled), state)
         within = prompt_columns(torch.tensor([question.prompt], device=self.device), columns.shape[2])
-        memory = model.role_memory(hidden, columns, within)
+        memory = model.memory(hidden, columns, within)
+        memory = None if memory is None else memory.last()
         pads, pieces, silent = [layout.text_pad, layout.text_end_pad], list[int](), 0
         for _ in range(ANSWER_FRAMES):
             logits = model.text_logits(hidden[:, -1:], memory)[0, 0]
@@ -290,13 +293,13 @@ class _Meter:
             starts += [(row, first, first + at) for at in found.starts if first + at + DECISION_FRAMES < end]
         size = len(batch.frames)
         for some in (starts[at : at + size] for at in range(0, len(starts), size)):
-            held = batch.frames[
-                [row for row, _, _ in some], :, : max(start for _, _, start in some) + DECISION_FRAMES + 1
-            ]
+            rows = [row for row, _, _ in some]
+            held = batch.frames[rows, :, : max(start for _, _, start in some) + DECISION_FRAMES + 1]
             for frames, (_, _, start) in zip(held, some, strict=True):
                 frames[layout.text, start:] = layout.text_pad
                 frames[layout.agent, start:] = self.silence[:, None]
-            waiting = self._begins(self._hidden(held))
+            prompt = None if batch.prompt is None else batch.prompt[rows]
+            waiting = self._begins(self._text(self._hidden(held), held, prompt))
             for row, (_, first, start) in enumerate(some):
                 self.add("answers", begins_within(waiting[row, first:], start - first))
 

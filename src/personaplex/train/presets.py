@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "short_conv": 3,
         "recall": 3,
         "pointer": 64,
+        "echo": 32,  # a question
+        "lookup": True,
     },
     # For trying the pipeline out in a minute.
     "tiny": {
@@ -49,8 +52,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "short_conv": 3,
         "recall": 3,
         "pointer": 32,
+        "echo": 32,
+        "lookup": True,
     },
 }
+
+
+_NUMBERS = {"short_conv": "reach", "recall": "number of pieces", "pointer": "width", "echo": "number of pieces"}
+WISHES = ("heard", "short_conv", "recall", "shared_words", "pointer", "echo", "lookup")
+"""What of a model's shape may be wished for beside its preset."""
 
 
 def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> LMConfig:
@@ -60,31 +70,39 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
         run: the run's folder.
         preset: a name of `PRESETS`.
         text_card: entries of the tokenizer.
-        wishes: `heard`, `short_conv`, `recall`, `shared_words`, `pointer`; None for what the run has begun with, or
-            else the preset (which hears).
+        wishes: each of `WISHES`; None for what the run has begun with, or else the preset (which hears).
 
     Raises:
-        UserError: when the run has begun with other sizes, or one that is wished for is below 0.
+        UserError: when the run has begun with other sizes, or one that is wished for is below 0 or needs another.
     """
     path, begun = run / "config.json", None
     if has_checkpoint(run) and path.exists():
         begun = LMConfig.from_dict(json.loads(path.read_text()))
-    for name, noun in (("short_conv", "reach"), ("recall", "number of pieces"), ("pointer", "width")):
+    for name, noun in _NUMBERS.items():
         if (wishes[name] or 0) < 0:
             raise UserError(f"{_option(name)} {wishes[name]} is no {noun}; give 0 for none, or such as 3.")
     kept: dict[str, Any] = PRESETS[preset] | {"heard": True}
-    kept |= {} if begun is None else {name: getattr(begun, name) for name in wishes}
+    kept |= {} if begun is None else {name: getattr(begun, name) for name in WISHES}
     kept |= {name: wish for name, wish in wishes.items() if wish is not None}
     heard = kept.pop("heard")
+    for name, there, need in (
+        ("lookup", kept["pointer"], "a pointer; give --pointer too, such as 64"),
+        ("echo", kept["pointer"], "a pointer; give --pointer too, such as 64"),
+        ("echo", heard, "a stream of the user's words; leave --no-heard out"),
+    ):
+        if wishes[name] and not there:
+            raise UserError(f"{_option(name)} needs {need}.")
+        kept[name] = kept[name] if there else 0
+    echo = kept.pop("echo")
     config = LMConfig.from_dict(kept | {"text_card": text_card})
-    config = config.with_heard() if heard else config
+    config = replace(config.with_heard(), echo=echo) if heard else config
     if begun is None or begun == config:
         return config
-    for name in ("heard", "shared_words"):
+    for name in ("heard", "shared_words", "lookup"):
         if getattr(begun, name) != getattr(config, name):
             how = "with" if getattr(begun, name) else "without"
             raise UserError(f"{run} has begun {how} {_option(name)}; leave it so")
-    for name in ("short_conv", "recall", "pointer"):
+    for name in _NUMBERS:
         if getattr(begun, name) != getattr(config, name):
             raise UserError(f"{run} has begun with {_option(name)} {getattr(begun, name)}; leave it so")
     raise UserError(f"{run} has begun with another preset or tokenizer; give those, or another --run")

@@ -22,6 +22,8 @@ class LMTraining:
         padding: weight, within it, of targets that are padding.
         copying: weight, within it, of targets that are pieces of the role's own, such as its names and prices.
         pointing: weight of finding those pieces in the role, where the model has a pointer.
+        looking: weight of finding in the role, from `WITHIN` frames before an answer on, all those pieces that it will
+            hold, where the pointer looks up.
         semantic: weight of codebook 0.
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
         hearing: weight of the user's words, where the model has a stream for them.
@@ -60,6 +62,7 @@ class LMTraining:
     padding: float = 0.3
     copying: float = 1.0
     pointing: float = 0.3
+    looking: float = 1.0
     semantic: float = 1.0
     acoustic: float = 0.15
     hearing: float = 0.5
