@@ -205,7 +205,7 @@ def test_a_pointer_learns_to_look_up_an_answer_and_to_repeat_what_was_asked(code
     lm = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=16, echo=8, lookup=True)
     pack = DialoguePack(codes, tokenizer, lm.layout, replace(DRAWING, text_only=1.0, text_length=64))
     names = ["ann", "bob", "cat", "dan"]
-    turns = [((USER, ("am", "i", name)), (AGENT, ("you", "are", name))) for name in names]
+    turns = [(("user", ("am", "i", name)), ("agent", ("you", "are", name))) for name in names]
     talks = [Talk(f"Your name is {names[-at]}.", said) for at, said in enumerate(turns)]
     pack._scripts = TalkPack(talks, tokenizer, lm.layout, 64)
     trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=80, rate=3e-3))

@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         "--echo",
         type=int,
         metavar="N",
-        help="last word pieces of the user's that the pointer finds too, to be said again, 0 for none [as --short-conv]",
+        help="last word pieces of the user's that the pointer finds too, to repeat them, 0 for none [as --short-conv]",
     )
     lm.add_argument(
         "--lookup",

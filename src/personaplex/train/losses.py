@@ -20,7 +20,6 @@ from personaplex.train.own_ear import own_ear, to_write
 from personaplex.train.precision import half_precision
 from personaplex.train.settings import LMTraining
 
-
 WITHIN = 4  # frames from which on, before a word, its turn is looked up in the role
 AHEAD = 32  # frames of what is looked up: an answer's
 
