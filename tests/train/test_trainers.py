@@ -152,6 +152,24 @@ def test_the_language_model_learns_a_batch_by_heart(pack, model):
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_a_step_whose_gradient_is_no_number_is_left_out_and_many_end_the_run(pack, model):
+    trainer = LMTrainer(model, pack, EXACT)
+    trainer.step(0)
+    weight = model.out_norm.alpha
+    whole = weight.detach().clone()
+    with torch.no_grad():
+        weight.fill_(float("nan"))
+    before = {name: tensor.clone() for name, tensor in trainer.average.items()}
+    for step in range(1, 9):
+        assert trainer.step(step)["skipped"]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.average.items())
+    with pytest.raises(UserError, match="--rate"):
+        trainer.step(9)
+    with torch.no_grad():
+        weight.copy_(whole)
+    assert "skipped" not in trainer.step(10)
+
+
 def test_packed_sound_keeps_levels_and_labels(corpus, sound):
     pack = SoundPack(sound)
     assert pack.phones == ["sil", "hh", "ow"]

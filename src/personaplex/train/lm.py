@@ -28,6 +28,9 @@ GAIN_RATE = 10.0
 """The learning rate of the short convolutions and of what is read a second time, as a multiple: their gains begin at
 zero and belong near one."""
 
+MOST_LOST = 8
+"""Steps on end that may be left out for a gradient that is no number."""
+
 
 class LMTrainer:
     """One language model and all that its training carries.
@@ -58,6 +61,7 @@ class LMTrainer:
             {"params": kinds["other"], "weight_decay": 0.0, "scale": 1.0},
             {"params": kinds["gain"], "weight_decay": 0.0, "scale": GAIN_RATE},
         ]
+        self._lost = 0
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "optimizer": torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.95), fused=True)
         }
@@ -108,6 +112,9 @@ class LMTrainer:
             optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if not torch.isfinite(norm):
+            return self._skipped(terms)
+        self._lost = 0
         for optimizer in self.optimizers.values():
             optimizer.step()
         decay = min(settings.ema, (1 + step) / (10 + step))  # a new run's first weights are soon forgotten
@@ -115,6 +122,16 @@ class LMTrainer:
             weights = self.model.state_dict()
             torch._foreach_lerp_(list(self.average.values()), [weights[name] for name in self.average], 1 - decay)
         return {name: value.item() for name, value in terms.items()} | {"gradient": norm.item()}
+
+    def _skipped(self, terms: dict[str, torch.Tensor]) -> dict[str, float]:
+        """Leave out a step whose gradient is no number: it would be the end of every weight. Its finite terms."""
+        self._lost += 1
+        if self._lost > MOST_LOST:
+            raise UserError(
+                f"The gradient is no number for {self._lost} steps on end; go on from the last checkpoint in a new "
+                "run, with a lower --rate."
+            )
+        return {name: value.item() for name, value in terms.items() if value.isfinite()} | {"skipped": 1.0}
 
 
 def _kind(name: str, parameter: torch.nn.Parameter) -> str:

@@ -28,7 +28,7 @@ class _Learnt(NamedTuple):
     """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict.
 
     `pointed` is the probability with which the pointer finds each text target in the role; empty without a pointer.
-    `looked` is that with which it finds, beforehand, what an answer will hold; empty where it does not look up.
+    `echoed` is that of finding those that the user has just said, where they have; `looked` is that with which it finds, beforehand, what an answer will hold; empty where it does not look up.
     """
 
     text: torch.Tensor
@@ -36,6 +36,7 @@ class _Learnt(NamedTuple):
     text_targets: torch.Tensor
     copied: torch.Tensor
     pointed: torch.Tensor
+    echoed: torch.Tensor
     looked: torch.Tensor
     audio: torch.Tensor
     columns: torch.Tensor
@@ -71,7 +72,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
 
     text, text_columns = chosen(batch.text_loss)
     text_targets = text_columns[:, layout.text]
-    pointed = looked = text.new_zeros(0)
+    pointed = echoed = looked = text.new_zeros(0)
     if model.pointer is None or batch.prompt is None:
         text_logits = model.text_linear(text).float()
     else:
@@ -88,7 +89,11 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)[learnt]
         informed = informed[learnt]
         text_logits = model.pointer.mix(model.text_linear(informed), informed, weights, pieces)
-        pointed = (weights * (pieces == text_targets[:, None])).sum(dim=1)
+        same = pieces == text_targets[:, None]
+        pointed = (weights * same).sum(dim=1)
+        if memory.seen is not None:
+            role = memory.pieces.shape[1] - hidden.shape[1]
+            echoed = pointed[(same & memory.seen[learnt])[:, role:].any(dim=1)]
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
     heard, heard_columns = chosen(heard_loss)
     copied = torch.zeros_like(batch.text_loss) if batch.copied is None else batch.copied
@@ -99,6 +104,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         text_targets,
         copied,
         pointed,
+        echoed,
         looked,
         audio,
         audio_columns,
@@ -197,6 +203,9 @@ def lm_losses(
     if len(learnt.pointed) and learnt.copied.any():
         terms["pointing"] = -(learnt.pointed[learnt.copied] + 1e-6).log().mean()
         loss = loss + settings.pointing * terms["pointing"]
+    if len(learnt.echoed):
+        terms["echoing"] = -(learnt.echoed + 1e-6).log().mean()
+        loss = loss + settings.pointing * terms["echoing"]
     if len(learnt.looked):
         terms["looking"] = -(learnt.looked + 1e-6).log().mean()
         loss = loss + settings.looking * terms["looking"]

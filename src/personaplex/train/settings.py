@@ -21,7 +21,8 @@ class LMTraining:
         writing: weight of the agent's text: whether it speaks, and what it says.
         padding: weight, within it, of targets that are padding.
         copying: weight, within it, of targets that are pieces of the role's own, such as its names and prices.
-        pointing: weight of finding those pieces in the role, where the model has a pointer.
+        pointing: weight of finding those pieces in the role, where the model has a pointer; and as much of finding what
+            the user has just said of the agent's words, where it echoes.
         looking: weight of finding in the role, from `WITHIN` frames before an answer on, all those pieces that it will
             hold, where the pointer looks up.
         semantic: weight of codebook 0.
