@@ -28,7 +28,7 @@ class _Learnt(NamedTuple):
     """What of a batch is learnt: hidden states `[N, dim]` beside what each is to predict.
 
     `pointed` is the probability with which the pointer finds each text target in the role; empty without a pointer.
-    `echoed` is that of finding those that the user has just said; `looked` is that with which it finds, beforehand, what
+    `echoed` is that of finding those that the user has just said; `looked` that with which it finds, beforehand, what
     an answer will hold of the role. Both are empty where it does not echo or look up.
     """
 
