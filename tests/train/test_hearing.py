@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE, ZERO, lag
+from personaplex.lm.pointer import Pointer
 from personaplex.train.__main__ import PRESETS, main
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import read_lm
@@ -203,17 +204,15 @@ def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer):
 
 def test_a_pointer_learns_to_look_up_an_answer_and_to_repeat_what_was_asked(codes, tokenizer):
     lm = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=16, echo=8, lookup=True)
+    lm.pointer = Pointer(lm.config.dim, 16, lm.layout, lookup=True, echo=8)  # a new one
     pack = DialoguePack(codes, tokenizer, lm.layout, replace(DRAWING, text_only=1.0, text_length=64))
     names = ["ann", "bob", "cat", "dan"]
     turns = [(("user", ("am", "i", name)), ("agent", ("you", "are", name))) for name in names]
     talks = [Talk(f"Your name is {names[-at]}.", said) for at, said in enumerate(turns)]
     pack._scripts = TalkPack(talks, tokenizer, lm.layout, 64)
-    trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=80, rate=3e-3))
-    first, *_, last = [trainer.step(step) for step in range(60)]
-    assert last["looking"] < 0.5 * first["looking"] and last["words"] < 0.5 * first["words"]
-    memory = lm.pointer.with_heard
-    lm.pointer.with_heard = lambda role, hidden, tokens: memory(role, hidden, torch.full_like(tokens, PAD))
-    assert trainer.step(60)["words"] > 2 * last["words"]
+    trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=40, rate=6e-3))
+    first, *_, last = [trainer.step(step) for step in range(30)]
+    assert last["looking"] < 0.5 * first["looking"] and last["echoing"] < 0.5 * first["echoing"]
 
 
 def _weight(frames, learnt):

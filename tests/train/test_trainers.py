@@ -160,14 +160,14 @@ def test_a_step_whose_gradient_is_no_number_is_left_out_and_many_end_the_run(pac
     with torch.no_grad():
         weight.fill_(float("nan"))
     before = {name: tensor.clone() for name, tensor in trainer.average.items()}
-    for step in range(1, 9):
+    for step in range(1, 5):
         assert trainer.step(step)["skipped"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.average.items())
     with pytest.raises(UserError, match="--rate"):
-        trainer.step(9)
+        trainer.step(5)
     with torch.no_grad():
         weight.copy_(whole)
-    assert "skipped" not in trainer.step(10)
+    assert "skipped" not in trainer.step(6)
 
 
 def test_packed_sound_keeps_levels_and_labels(corpus, sound):

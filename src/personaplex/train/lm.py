@@ -28,7 +28,7 @@ GAIN_RATE = 10.0
 """The learning rate of the short convolutions and of what is read a second time, as a multiple: their gains begin at
 zero and belong near one."""
 
-MOST_LOST = 8
+MOST_LOST = 4
 """Steps on end that may be left out for a gradient that is no number."""
 
 
