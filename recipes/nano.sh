@@ -63,7 +63,7 @@ lm+=(--semantic 0.5 --acoustic 0.05 --foresight 0.5)
 "${lm[@]}" --run "$WORK/listen" --start-from "$WORK/speak" --steps "$LISTEN_STEPS" --seed 1 --hearing 1.5
 train done --run "$WORK/listen" --steps "$LISTEN_STEPS" || exit 0
 mistakes=(--hearing 4 --heard-padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.35 --corrupt 0.12
-    --heard-own 0.8 --heard-passes 4 --writing 6 --deaf 0.15 --text-only 0.5 --muon)
+    --heard-own 0.8 --heard-passes 4 --writing 6 --deaf 0.15 --text-only 0.3 --muon)
 "${lm[@]}" --run "$WORK/turns" --start-from "$WORK/listen" --steps "$LM_STEPS" --seed 2 --rate 7e-4 --hold 0.6 \
     --padding 1.05 "${mistakes[@]}"
 train done --run "$WORK/turns" --steps "$LM_STEPS" || exit 0

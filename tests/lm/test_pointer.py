@@ -42,6 +42,16 @@ def test_pointing_moves_words_alone_and_keeps_whether_one_is_due():
 
 
 @torch.no_grad()
+def test_a_sure_gate_over_weights_whose_sum_is_rounded_up_leaves_numbers():
+    lm = tiny_lm(pointer=6)
+    hidden, memory = remembered(lm, [9, 7, 8, 11, 12], prompt=2)
+    lm.pointer.gate.bias.fill_(1e4)
+    weights = lm.pointer.attend(hidden, memory)[0] * (1 + 1e-6)
+    mixed = lm.pointer.mix(lm.text_linear(hidden)[0], hidden[0], weights, memory.pieces.expand(5, -1))
+    assert mixed.isfinite().all()
+
+
+@torch.no_grad()
 def test_without_a_role_nothing_is_copied():
     lm = tiny_lm(pointer=6)
     hidden, memory = remembered(lm, [3, 3, 7, 8], prompt=1)
@@ -66,13 +76,14 @@ def test_the_users_last_words_can_be_said_again_once_they_were_heard():
 
 
 @torch.no_grad()
-def test_what_is_looked_up_is_told_to_the_text_alone_and_a_new_model_is_told_nothing():
+def test_what_is_looked_up_is_told_to_the_text_and_a_new_model_is_told_nothing():
     lm = tiny_lm(pointer=6, lookup=True)
     hidden, memory = remembered(lm, [9, 7, 8, 11, 12], prompt=2)
     told, found = lm.pointer.look_up(hidden, memory)
     torch.testing.assert_close(found.sum(dim=-1), torch.ones(1, 5))
     assert not torch.allclose(told, hidden)
-    assert torch.equal(told, lm.pointer.look_up(hidden, memory)[0])
+    nothing = lm.pointer.look_up(hidden, memory._replace(pieces=torch.full_like(memory.pieces, ZERO)))[0]
+    assert torch.equal(nothing, hidden)
     fresh = LanguageModel(lm.config)
     assert torch.equal(fresh.pointer.look_up(hidden, memory)[0], hidden)
     assert tiny_lm(pointer=6).pointer.look_up(hidden, memory) == (hidden, None)

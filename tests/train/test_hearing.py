@@ -16,6 +16,7 @@ from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.export import read_lm
 from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
 from personaplex.train.own_ear import EARLY, LATE, own_ear, to_write
+from personaplex.train.presets import WISHES, sizes
 from personaplex.train.talks import Talk, TalkPack, read_talks, talks_of, telling
 from tests.helpers import HEARD, tiny_lm, tiny_tokenizer
 
@@ -213,6 +214,24 @@ def test_a_pointer_learns_to_look_up_an_answer_and_to_repeat_what_was_asked(code
     trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=40, rate=6e-3))
     first, *_, last = [trainer.step(step) for step in range(30)]
     assert last["looking"] < 0.5 * first["looking"] and last["echoing"] < 0.5 * first["echoing"]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "says"),
+    [
+        ({"echo": 8, "pointer": 0}, "--echo needs a pointer"),
+        ({"lookup": True, "pointer": 0}, "--lookup needs a pointer"),
+        ({"echo": 8, "heard": False}, "--echo needs a stream of the user's words"),
+        ({"echo": -1}, "--echo -1 is no"),
+    ],
+)
+def test_what_a_pointer_finds_is_wished_for_with_a_pointer(wishes, says, tmp_path):
+    none = dict.fromkeys(WISHES)
+    with pytest.raises(UserError, match=says):
+        sizes(tmp_path, "tiny", 300, none | wishes)
+    config = sizes(tmp_path, "tiny", 300, none | {"echo": 8, "lookup": True})
+    assert (config.echo, config.lookup, config.heard) == (8, True, True)
+    assert not sizes(tmp_path, "tiny", 300, none).echo
 
 
 def _weight(frames, learnt):

@@ -8,11 +8,11 @@ from torch.nn import functional as F
 from personaplex.codec.nano import NanoCodec
 from personaplex.errors import UserError
 from personaplex.train.codec import CodecTrainer, CodecTraining, train_codec
-from personaplex.train.dialogues import Batch
+from personaplex.train.dialogues import Batch, DialoguePack, Drawing
 from personaplex.train.lm import LMTrainer, LMTraining, corrupted, future_activity, lm_losses, train_lm
 from personaplex.train.run import cosine_rate, load_checkpoint
 from personaplex.train.sound import UNLABELLED, SoundPack, pack_sound
-from tests.helpers import TINY_CODEC, tiny_lm
+from tests.helpers import HEARD, TINY_CODEC, tiny_lm
 
 EXACT = LMTraining(steps=6, batch=2, corrupt=0.0, forget=0.0, silent=1.0, timbre=1.0, bf16=False, warmup=2)
 
@@ -35,6 +35,18 @@ def test_training_loss_is_that_of_the_models_own_forward_pass(pack, model):
         logits.audio[:, 0].flatten(0, 1), batch.frames[:, 1].flatten(), reduction="none"
     )[batch.audio_loss.flatten()]  # fmt: skip
     torch.testing.assert_close(terms["semantic"], semantic.mean())
+
+
+def test_training_points_echoes_and_looks_up_as_the_forward_pass_does(codes, tokenizer):
+    model = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=6, echo=5, lookup=True).train()
+    pack = DialoguePack(codes, tokenizer, model.layout, Drawing(length=96, voice_frames=12, lead=2))
+    batch = pack.batch(0, 0, 2)
+    exact = replace(EXACT, heard_corrupt=0.0)
+    terms = lm_losses(model, batch, exact, torch.Generator().manual_seed(0))
+    logits = model(batch.frames, batch.prompt)
+    nll = F.cross_entropy(logits.text.flatten(0, 1), batch.frames[:, 0].flatten(), reduction="none").view(2, -1)
+    weights = torch.where(batch.frames[:, 0] == 3, EXACT.padding, 1.0) * batch.text_loss
+    torch.testing.assert_close(terms["text"], (nll * weights).sum() / weights.sum())
 
 
 def test_prompt_takes_no_part_in_the_loss(pack, model):

@@ -1,11 +1,11 @@
 """Copying: beside writing a word, the model may point at a word piece of its role, or of the user's, and say that.
 
-A pointer-generator (See et al. 2017, arXiv 1704.04368) over the prompt's text alone. A small model has no room to
+A pointer-generator (See et al. 2017, arXiv 1704.04368) over the prompt's text. A small model has no room to
 learn, for every piece, how to carry it from the role to the output; pointing needs to learn only where to look. With
 `echo` it points at the user's last words too, for an answer repeats what was asked ("the capital of France is"). With
-`lookup` it also looks up, before it says a word, what of the role the answer will be about. What is kept of the role
-never leaves the context, however long the talk. Knows hidden states and word pieces; not how prompts
-are made, nor when a word is due: that is told by the text's own logits, which it leaves as they are.
+`lookup` it also looks up, before it says a word, what of all that the answer will be about, and the text's own logits
+are told. What is kept of the role never leaves the context, however long the talk. Knows hidden states and word pieces;
+not how prompts are made, nor when a word is due: pointing leaves that to the text's own logits.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ class Pointer(nn.Module):
         words = logits.clone()
         words[:, pads] = float("-inf")
         found = torch.zeros_like(logits).scatter_add_(1, pieces.clamp(min=0), weights)
-        trust = self.gate(hidden).float().sigmoid() * weights.sum(dim=1, keepdim=True)  # none without a role
+        # None without a role; and the weights' sum may round to more than 1, which would leave less than nothing.
+        trust = self.gate(hidden).float().sigmoid() * weights.sum(dim=1, keepdim=True).clamp(max=1.0)
         share = (1 - trust) * words.softmax(dim=-1) + trust * found
         mixed = (share + 1e-20).log() + words.logsumexp(dim=-1, keepdim=True)
         mixed[:, pads] = logits[:, pads]

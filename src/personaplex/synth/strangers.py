@@ -153,20 +153,20 @@ def asked(rng: np.random.Generator, split: str) -> Topic:
 
 
 def told(rng: np.random.Generator, split: str, sentences: int) -> list[Line]:
-    """What a user tells, and that the agent has listened."""
-    text = " ".join(_fill(rng, pick(rng, _SAID_FRAMES), split) for _ in range(sentences))
+    """What a user tells, and that the agent has listened; more than two sentences make a story."""
     kind = "story" if sentences > 2 else "statement"
+    parts = [_fill(rng, pick(rng, _BEGIN), split)] if kind == "story" else []
+    while len(parts) < sentences:
+        join, said = pick(rng, _JOINS) if parts else "", _fill(rng, pick(rng, _SAID_FRAMES), split)
+        parts.append(join + lower_first(said) if join else said)
+    text = " ".join(parts)
     return [Line("user", text, kind, kind), Line("agent", pick(rng, _LISTENED), "answer", kind)]
 
 
 def draw_told(rng: np.random.Generator, split: str) -> Script:
     """A talk that begins with a stranger's long story: in no role is a pause in it the agent's to fill."""
     script = pick(rng, (service.draw, teacher.draw, teacher.draw, casual.draw))(rng, split)
-    parts = [_fill(rng, pick(rng, _BEGIN), split)]
-    for _ in range(int(rng.integers(*_STORY)) - 1):
-        join, said = pick(rng, _JOINS), _fill(rng, pick(rng, _SAID_FRAMES), split)
-        parts.append(join + lower_first(said) if join else said)
-    story = [Line("user", " ".join(parts), "story", "story"), Line("agent", pick(rng, _LISTENED), "answer", "story")]
+    story = told(rng, split, int(rng.integers(*_STORY)))
     first = int(script.agent_first)
     return replace(script, scenario="told", lines=(*script.lines[:first], *story, *script.lines[first:]))
 

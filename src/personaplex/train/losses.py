@@ -120,8 +120,8 @@ def _looked_up(
     """The probability of what an answer will hold of the role, where one is due or given and holds something: `[N]`.
 
     Args:
-        found: how likely each piece of the role is looked up, `[B, T, R]`.
-        pieces: int64 `[B, R]`, the role's.
+        found: how likely each piece that can be pointed at is looked up, `[B, T, R]`.
+        pieces: int64 `[B, R]`, those pieces: the role's and, with echo, the user's.
         targets: int64 `[B, T]`, the agent's text.
         batch: what of it is learnt, and what the role tells.
         layout: the model's layout.

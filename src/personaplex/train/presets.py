@@ -31,8 +31,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "short_conv": 3,
         "recall": 3,
         "pointer": 64,
-        "echo": 32,  # a question
-        "lookup": True,
     },
     # For trying the pipeline out in a minute.
     "tiny": {
@@ -52,8 +50,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "short_conv": 3,
         "recall": 3,
         "pointer": 32,
-        "echo": 32,
-        "lookup": True,
     },
 }
 
@@ -81,7 +77,7 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
     for name, noun in _NUMBERS.items():
         if (wishes[name] or 0) < 0:
             raise UserError(f"{_option(name)} {wishes[name]} is no {noun}; give 0 for none, or such as 3.")
-    kept: dict[str, Any] = PRESETS[preset] | {"heard": True}
+    kept: dict[str, Any] = {"echo": 0, "lookup": False} | PRESETS[preset] | {"heard": True}
     kept |= {} if begun is None else {name: getattr(begun, name) for name in WISHES}
     kept |= {name: wish for name, wish in wishes.items() if wish is not None}
     heard = kept.pop("heard")
@@ -92,7 +88,7 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
     ):
         if wishes[name] and not there:
             raise UserError(f"{_option(name)} needs {need}.")
-        kept[name] = kept[name] if there else 0
+        kept[name] = kept[name] if there else type(kept[name])()
     echo = kept.pop("echo")
     config = LMConfig.from_dict(kept | {"text_card": text_card})
     config = replace(config.with_heard(), echo=echo) if heard else config

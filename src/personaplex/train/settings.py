@@ -23,8 +23,8 @@ class LMTraining:
         copying: weight, within it, of targets that are pieces of the role's own, such as its names and prices.
         pointing: weight of finding those pieces in the role, where the model has a pointer; and as much of finding what
             the user has just said of the agent's words, where it echoes.
-        looking: weight of finding in the role, from `WITHIN` frames before an answer on, all those pieces that it will
-            hold, where the pointer looks up.
+        looking: weight of finding, from shortly before an answer on, all pieces of the role's own that it will hold,
+            where the pointer looks up.
         semantic: weight of codebook 0.
         acoustic: weight of each other codebook (0.02 in the paper, for a model that knows how to speak).
         hearing: weight of the user's words, where the model has a stream for them.
