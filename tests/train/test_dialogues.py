@@ -89,6 +89,19 @@ def test_reading_examples_teach_sound_and_no_words(codes, tokenizer, model):
     assert len(spoken) >= 2  # several dialogues are joined
 
 
+def test_dictation_teaches_the_users_words_alone(codes, tokenizer, hearing):
+    def batch(dictation):
+        drawing = Drawing(length=96, voice_frames=12, reading=0.0, dictation=dictation)
+        return DialoguePack(codes, tokenizer, hearing.layout, drawing).batch(0, 0, 4)
+
+    dictation, talks, layout = batch(1.0), batch(0.0), hearing.layout
+    assert not dictation.text_loss.any() and not dictation.speech.any()
+    assert dictation.user_speech.sum() > 1.5 * talks.user_speech.sum()
+    said = [(part.frames[:, -1][part.heard_loss] == tokenizer.encode("what")[0]).sum() for part in (dictation, talks)]
+    assert said[0] > 2 * said[1] > 0  # several dialogues are joined
+    assert (dictation.frames[:, layout.text][dictation.heard_loss] == layout.text_pad).all()
+
+
 def test_codes_of_another_codec_are_refused(codes, tokenizer):
     other = tiny_lm(card=64, text_card=tokenizer.size)
     with pytest.raises(UserError, match="32 entries, but the model has 8 of 64"):

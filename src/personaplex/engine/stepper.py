@@ -154,7 +154,8 @@ class Stepper:
         if lm.pointer is not None:  # a role is shorter than the context; behind it, in turn, the user's last words
             room = (capacity, lm.config.context + lm.config.echo)
             keys = lm.text_emb.weight.new_zeros(*room, lm.config.pointer)
-            self.memory = Memory(keys, torch.full(room, ZERO, dtype=torch.long, device=device))
+            pieces = torch.full(room, ZERO, dtype=torch.long, device=device)
+            self.memory = Memory(keys, pieces, heard=lm.config.echo)
         self.echoed = torch.zeros(capacity, dtype=torch.long, device=device)  # the user's pieces so far
         self.depth = lm.init_depth_state(capacity)
 

@@ -26,17 +26,19 @@ class Memory(NamedTuple):
         keys: `[B, R, width]`.
         pieces: int64 `[B, R]`, word pieces; `ZERO` where there is none.
         seen: bool `[B, T, R]`, which of them each column can point at; None for all.
+        heard: how many of them, the last, are places for the user's words; the others are the role's.
     """
 
     keys: torch.Tensor
     pieces: torch.Tensor
     seen: torch.Tensor | None = None
+    heard: int = 0
 
     def last(self) -> Memory:
         """What the last column can point at."""
         if self.seen is None:
             return self
-        return Memory(self.keys, self.pieces.masked_fill(~self.seen[:, -1], ZERO))
+        return Memory(self.keys, self.pieces.masked_fill(~self.seen[:, -1], ZERO), heard=self.heard)
 
 
 class Pointer(nn.Module):
@@ -59,7 +61,11 @@ class Pointer(nn.Module):
         self.gate = nn.Linear(dim, 1)
         nn.init.zeros_(self.gate.weight)
         nn.init.constant_(self.gate.bias, -3.0)
-        self.heard: nn.Linear | None = nn.Linear(dim, width, bias=False) if echo else None
+        self.heard: nn.Linear | None = None
+        if echo:
+            self.heard = nn.Linear(dim, width, bias=False)
+            self.evidence = nn.Linear(9, 1, bias=False)
+            nn.init.zeros_(self.evidence.weight)
         self.ahead: nn.Linear | None = None
         if lookup:
             self.ahead = nn.Linear(dim, width, bias=False)
@@ -106,6 +112,7 @@ class Pointer(nn.Module):
             torch.cat([memory.keys, self.heard_keys(hidden)], dim=1),
             torch.cat([memory.pieces, tokens.masked_fill(~said, ZERO)], dim=1),
             torch.cat([role, seen], dim=2),
+            length,
         )
 
     def attend(self, hidden: torch.Tensor, memory: Memory) -> torch.Tensor:
@@ -137,7 +144,7 @@ class Pointer(nn.Module):
         return scores.masked_fill(empty, -1e4).softmax(dim=-1).masked_fill(empty, 0.0)
 
     def mix(
-        self, logits: torch.Tensor, hidden: torch.Tensor, weights: torch.Tensor, pieces: torch.Tensor
+        self, logits: torch.Tensor, hidden: torch.Tensor, weights: torch.Tensor, pieces: torch.Tensor, heard: int = 0
     ) -> torch.Tensor:
         """Logits of the text with the share of pointing in them; padding's, and all words' together, are as before.
 
@@ -146,6 +153,7 @@ class Pointer(nn.Module):
             hidden: `[N, dim]`, the output that they come from.
             weights: `[N, R]`, from `attend`.
             pieces: int64 `[N, R]`, of the memory.
+            heard: how many of these, the last, are the user's.
 
         Returns:
             Float32 `[N, text_card]`.
@@ -154,10 +162,26 @@ class Pointer(nn.Module):
         pads = [self.layout.text_pad, self.layout.text_end_pad]
         words = logits.clone()
         words[:, pads] = float("-inf")
+        own = words.softmax(dim=-1)
         found = torch.zeros_like(logits).scatter_add_(1, pieces.clamp(min=0), weights)
+        gate = self.gate(hidden).float()
+        if self.heard is not None:
+            gate = gate + self.evidence(_evidence(own, weights, heard).to(hidden.dtype)).float()
         # None without a role; and the weights' sum may round to more than 1, which would leave less than nothing.
-        trust = self.gate(hidden).float().sigmoid() * weights.sum(dim=1, keepdim=True).clamp(max=1.0)
-        share = (1 - trust) * words.softmax(dim=-1) + trust * found
+        trust = gate.sigmoid() * weights.sum(dim=1, keepdim=True).clamp(max=1.0)
+        share = (1 - trust) * own + trust * found
         mixed = (share + 1e-20).log() + words.logsumexp(dim=-1, keepdim=True)
         mixed[:, pads] = logits[:, pads]
         return mixed
+
+
+def _evidence(own: torch.Tensor, weights: torch.Tensor, heard: int) -> torch.Tensor:
+    """What tells whether the pointer or the text's own logits are to be trusted: `[N, 9]`, without gradient.
+
+    How sure the pointer is, how sure the text is without it, and whether what is found was said by the user: a gate that
+    knows the hidden state alone stays shut where only the pointer knows the word.
+    """
+    said = weights[:, weights.shape[1] - heard :].sum(dim=1)
+    surest = F.pad(weights, (0, 1)).amax(dim=1)  # there may be nothing to point at
+    sure = torch.stack([said, surest, own.amax(dim=1)], dim=1).detach()
+    return torch.cat([sure, sure.clamp(min=1e-4).log(), (1 - sure).clamp(min=1e-4).log()], dim=1)

@@ -62,6 +62,8 @@ class Drawing:
         lead: frames by which a word's text precedes its sound.
         heard_lag: frames by which the user's words are written after their end.
         reading: share of examples in which the agent only reads its sentences out, to learn to speak what it writes.
+        dictation: share of examples in which the users of some dialogues speak in a row and the agent is silent, to learn
+            to hear: there are three times as many of the user's words in them as in a dialogue.
         middle: share of dialogues entered at some point after their start.
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
@@ -78,6 +80,7 @@ class Drawing:
     lead: int = 3
     heard_lag: int = 2
     reading: float = 0.2
+    dictation: float = 0.0
     middle: float = 0.25
     text_only: float = 0.0
     text_length: int = 224
@@ -158,24 +161,28 @@ class DialoguePack:
     def _example(self, index: int, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         drawing, layout = self.drawing, self.layout
         item = self.dialogues[index]
-        reading = random.random() < drawing.reading and len(item["agent"]) > 0
+        roll = random.random()
+        reading = roll < drawing.reading and len(item["agent"]) > 0
+        dictation = drawing.reading <= roll < drawing.reading + drawing.dictation
         voice = self._voices[item["voice"]]
         count = min(int(random.integers(drawing.voice_frames // 3, drawing.voice_frames + 1)), voice.shape[1])
         begin = int(random.integers(voice.shape[1] - count + 1))
-        role = [] if reading else self._roles[index]
+        role = [] if reading or dictation else self._roles[index]
         prompt = prompt_frames(
             torch.from_numpy(voice[:, begin : begin + count].astype(np.int64)), role, layout, self.silence, self.sine
         )
         room = drawing.length - prompt.shape[1]
         if reading:
             passage = self._read_out(index, random, room)
+        elif dictation:
+            passage = self._dictated(index, random, room)
         else:
             passage = self._passage(index)
             if drawing.stumble and random.random() < drawing.stumble:
                 passage = answer_late(passage, random, layout, drawing.lead, drawing.late)
                 begin_wrongly(passage, random, layout, drawing.lead, drawing.wrong)
         body, start = passage.frames, 0
-        if not reading and body.shape[1] > room and random.random() < drawing.middle:
+        if not reading and not dictation and body.shape[1] > room and random.random() < drawing.middle:
             start = int(random.integers(body.shape[1] - room + 1))
         used = min(body.shape[1] - start, room)
         first = prompt.shape[1]
@@ -220,6 +227,25 @@ class DialoguePack:
             index = self._same_voice(voice, random)
         spoken = np.concatenate(speaking)
         return Passage(np.concatenate(bodies, axis=1), spoken, np.zeros_like(spoken), np.zeros_like(spoken))
+
+    def _dictated(self, index: int, random: np.random.Generator, room: int) -> Passage:
+        """The users' speech of some dialogues, joined with short gaps, beside a silent agent, whose text is not learnt."""
+        layout, bodies, speaking, total = self.layout, [], [], 0
+        while total < room:
+            frames, active = self.frames(index), self._user_speaking[index]
+            kept = _grown(active, self.drawing.heard_lag + 4)  # what was heard is written after the sound
+            quiet = np.flatnonzero(~self._speaking[index])
+            part = frames[:, kept]
+            if len(quiet):
+                part[layout.agent] = frames[layout.agent][:, quiet[np.arange(part.shape[1]) % len(quiet)]]
+            part[layout.text] = layout.text_pad
+            bodies.append(part)
+            speaking.append(active[kept])
+            total += max(1, part.shape[1])  # in some dialogues the user says nothing
+            index = int(random.integers(len(self.dialogues)))
+        spoken = np.concatenate(speaking)
+        nobody = np.zeros_like(spoken)
+        return Passage(np.concatenate(bodies, axis=1), nobody, spoken, nobody.copy())
 
     def _same_voice(self, voice: str, random: np.random.Generator) -> int:
         if not hasattr(self, "_by_voice"):

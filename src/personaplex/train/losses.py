@@ -89,11 +89,11 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         weights = model.pointer.attend(informed, memory)[learnt]
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)[learnt]
         informed = informed[learnt]
-        text_logits = model.pointer.mix(model.text_linear(informed), informed, weights, pieces)
+        text_logits = model.pointer.mix(model.text_linear(informed), informed, weights, pieces, memory.heard)
         same = pieces == text_targets[:, None]
         pointed = (weights * same).sum(dim=1)
         if memory.seen is not None:
-            role = memory.pieces.shape[1] - hidden.shape[1]
+            role = memory.pieces.shape[1] - memory.heard
             echoed = pointed[(same & memory.seen[learnt])[:, role:].any(dim=1)]
     audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
     heard, heard_columns = chosen(heard_loss)
