@@ -24,6 +24,7 @@ HELD_OUT=${HELD_OUT:-60}              # dialogues to measure the language model 
 PRESET=${PRESET:-nano}                # sizes of the language model
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
 DEVICE=${DEVICE:-cpu}
+WORKERS=${WORKERS:-$([ "$DEVICE" = cpu ] && echo 0 || echo 6)}  # processes that draw examples ahead, for a GPU
 
 train() { python -m personaplex.train "$@"; }
 budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
@@ -56,7 +57,7 @@ train done --run "$WORK/codec" --steps "$DEEPER_STEPS" || exit 0
 #    weighs little and hearing much, since what a small model lacks longest is to understand; last, half of the examples
 #    hold mistakes that it must recover from. (2 + 1.7 + 1.5 hours and 20 minutes)
 lm=(train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$WORK/tokenizer.model" --preset "$PRESET"
-    --rate 8e-4 --hold 0.73 --padding 0.6 --copying 2 --spoken-roles --lead 2 --reading 0.15 --text-only 0.2 "${budget[@]}")
+    --rate 8e-4 --hold 0.73 --padding 0.6 --copying 2 --spoken-roles --lead 2 --reading 0.15 --text-only 0.2 --workers "$WORKERS" "${budget[@]}")
 "${lm[@]}" --run "$WORK/speak" --steps "$SPEAK_STEPS"
 train done --run "$WORK/speak" --steps "$SPEAK_STEPS" || exit 0
 lm+=(--semantic 0.5 --acoustic 0.05 --foresight 0.5)

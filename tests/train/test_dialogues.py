@@ -12,7 +12,7 @@ from personaplex.frames import FRAME_RATE, FRAME_SAMPLES
 from personaplex.persona.persona import Persona, build_prompt
 from personaplex.persona.voices import Voice
 from personaplex.text import Tokenizer, align_words
-from personaplex.train.dialogues import DialoguePack, Drawing
+from personaplex.train.dialogues import DialoguePack, Drawing, batches
 from personaplex.train.encode import encode_corpus
 from personaplex.train.packed import read_packed
 from tests.helpers import tiny_lm
@@ -64,6 +64,18 @@ def test_batches_depend_on_seed_and_step_alone(codes, tokenizer, model):
     one.batch(0, 1, 2)  # what was drawn before does not matter
     assert torch.equal(one.batch(5, 9, 3).frames, two.batch(5, 9, 3).frames)
     assert not torch.equal(one.batch(5, 9, 3).frames, one.batch(5, 10, 3).frames)
+
+
+def test_batches_drawn_ahead_are_the_same(codes, tokenizer, hearing):
+    pack = DialoguePack(codes, tokenizer, hearing.layout, Drawing(length=256, voice_frames=12, text_only=0.5))
+    drawn = {workers: list(batches(pack, 5, 4, range(3, 6), workers)) for workers in (0, 2)}
+    assert len(drawn[0]) == 3 and any(batch.texts is not None for batch in drawn[0])
+    for step, mine, ahead in zip(range(3, 6), *drawn.values(), strict=True):
+        for batch in (mine, ahead):
+            assert torch.equal(batch.frames, pack.batch(5, step, 4).frames)
+        assert (mine.texts is None) == (ahead.texts is None)
+        if mine.texts is not None:
+            assert torch.equal(mine.texts.frames, ahead.texts.frames)
 
 
 def test_stumbling_examples_answer_late_and_do_not_learn_the_delay(codes, tokenizer, model):

@@ -133,11 +133,11 @@ def _kill_after(count, kind, run):
     trainer = CodecTrainer if kind == "codec" else LMTrainer
     real, left = trainer.step, [count]
 
-    def step(self, number):
+    def step(self, number, *batch):
         if left[0] == 0:
             raise KeyboardInterrupt
         left[0] -= 1
-        return real(self, number)
+        return real(self, number, *batch)
 
     trainer.step = step
     try:

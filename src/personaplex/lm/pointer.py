@@ -178,8 +178,8 @@ class Pointer(nn.Module):
 def _evidence(own: torch.Tensor, weights: torch.Tensor, heard: int) -> torch.Tensor:
     """What tells whether the pointer or the text's own logits are to be trusted: `[N, 9]`, without gradient.
 
-    How sure the pointer is, how sure the text is without it, and whether what is found was said by the user: a gate that
-    knows the hidden state alone stays shut where only the pointer knows the word.
+    How sure the pointer is, how sure the text is without it, and whether what is found was said by the user: a gate
+    that knows the hidden state alone stays shut where only the pointer knows the word.
     """
     said = weights[:, weights.shape[1] - heard :].sum(dim=1)
     surest = F.pad(weights, (0, 1)).amax(dim=1)  # there may be nothing to point at

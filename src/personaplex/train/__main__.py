@@ -157,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a JSON object a line (role, turns of who and text) for --text-only [the dialogues' own words]",
     )
+    lm.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that draw examples ahead, so that a GPU need not wait for them; the examples are the same [0]",
+    )
     _budget(lm)
     add_options(lm, LMTraining)
     add_options(lm, Drawing)
@@ -305,7 +312,17 @@ def _lm(arguments: argparse.Namespace) -> None:
         extra["heard_lag"] = drawing.heard_lag
     extra |= {"silence": pack.silence.tolist(), "sine": pack.sine.tolist()}
     (arguments.run / "config.json").write_text(json.dumps(config.to_dict() | {"personaplex": extra}))
-    train_lm(pack, arguments.run, config, settings, arguments.minutes, arguments.save_every, start, arguments.device)
+    train_lm(
+        pack,
+        arguments.run,
+        config,
+        settings,
+        arguments.minutes,
+        arguments.save_every,
+        start,
+        arguments.device,
+        arguments.workers,
+    )
 
 
 def _export(arguments: argparse.Namespace) -> None:

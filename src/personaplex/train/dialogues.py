@@ -6,13 +6,14 @@ Needs numpy, torch and the tokenizer only. Knows the grid and the prompt, not th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from personaplex.errors import UserError
 from personaplex.frames import FRAME_RATE, Layout
@@ -62,8 +63,8 @@ class Drawing:
         lead: frames by which a word's text precedes its sound.
         heard_lag: frames by which the user's words are written after their end.
         reading: share of examples in which the agent only reads its sentences out, to learn to speak what it writes.
-        dictation: share of examples in which the users of some dialogues speak in a row and the agent is silent, to learn
-            to hear: there are three times as many of the user's words in them as in a dialogue.
+        dictation: share of examples in which the users of some dialogues speak in a row and the agent is silent, to
+            learn to hear: there are three times as many of the user's words in them as in a dialogue.
         middle: share of dialogues entered at some point after their start.
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
@@ -229,7 +230,7 @@ class DialoguePack:
         return Passage(np.concatenate(bodies, axis=1), spoken, np.zeros_like(spoken), np.zeros_like(spoken))
 
     def _dictated(self, index: int, random: np.random.Generator, room: int) -> Passage:
-        """The users' speech of some dialogues, joined with short gaps, beside a silent agent, whose text is not learnt."""
+        """The users' speech of some dialogues, joined with short gaps, and a silent agent, whose text is not learnt."""
         layout, bodies, speaking, total = self.layout, [], [], 0
         while total < room:
             frames, active = self.frames(index), self._user_speaking[index]
@@ -255,6 +256,30 @@ class DialoguePack:
                     self._by_voice.setdefault(item["voice"].split("/")[-1].split("_")[0], []).append(index)
         choices = self._by_voice[voice]
         return choices[int(random.integers(len(choices)))]
+
+
+class _Drawn(Dataset[Batch]):
+    """The batch of each step."""
+
+    def __init__(self, pack: DialoguePack, seed: int, size: int):
+        self.pack, self.seed, self.size = pack, seed, size
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.pack.batch(self.seed, step, self.size)
+
+
+def batches(pack: DialoguePack, seed: int, size: int, steps: range, workers: int = 0) -> Iterable[Batch]:
+    """The batches of some steps, as `DialoguePack.batch` gives them; the same however many draw them.
+
+    Args:
+        pack: the dialogues.
+        seed: of the data order.
+        size: examples a step.
+        steps: of which steps.
+        workers: processes that draw them ahead; 0 to draw each when it is asked for.
+    """
+    drawn, ahead = _Drawn(pack, seed, size), 4 if workers else None
+    return DataLoader(drawn, batch_size=None, sampler=steps, num_workers=workers, prefetch_factor=ahead)
 
 
 def _batch(rows: Sequence[tuple[torch.Tensor, ...]], size: int, talks: Batch | None = None) -> Batch:

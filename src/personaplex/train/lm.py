@@ -14,7 +14,7 @@ from personaplex.errors import UserError
 from personaplex.lm.config import LMConfig
 from personaplex.lm.model import LanguageModel
 from personaplex.train.corruption import corrupted
-from personaplex.train.dialogues import DialoguePack
+from personaplex.train.dialogues import Batch, DialoguePack, batches
 from personaplex.train.foresight import foresight_map, future_activity
 from personaplex.train.losses import lm_losses
 from personaplex.train.muon import Muon
@@ -97,15 +97,20 @@ class LMTrainer:
         for name, tensor in self.average.items():
             tensor.copy_(state["average"][name])
 
-    def step(self, step: int) -> dict[str, float]:
-        """Take one step; returns its loss terms."""
+    def step(self, step: int, batch: Batch | None = None) -> dict[str, float]:
+        """Take one step; returns its loss terms.
+
+        Args:
+            step: its number.
+            batch: its examples, where they have been drawn already.
+        """
         settings = self.settings
         rate = cosine_rate(step, settings.steps, settings.rate, settings.warmup, hold=settings.hold)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["scale"]
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        batch = self.pack.batch(settings.seed, step, settings.batch)
+        batch = self.pack.batch(settings.seed, step, settings.batch) if batch is None else batch
         foresight = self.foresight if settings.foresight else None
         terms = lm_losses(self.model, batch, settings, random, self.device, foresight)
         for optimizer in self.optimizers.values():
@@ -187,6 +192,7 @@ def train_lm(
     save_every: float = 4.0,
     start_from: dict[str, torch.Tensor] | None = None,
     device: str = "cpu",
+    workers: int = 0,
 ) -> bool:
     """Train until the steps are done or the minutes spent; returns whether the run is complete.
 
@@ -199,6 +205,7 @@ def train_lm(
         save_every: minutes between checkpoints.
         start_from: weights to begin with when the run is new.
         device: where.
+        workers: processes that draw examples ahead.
     """
     torch.manual_seed(settings.seed)
     model = LanguageModel(config)
@@ -206,6 +213,7 @@ def train_lm(
         begin_with(model, start_from)
     trainer = LMTrainer(model, pack, settings, device)
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "language model")
-    for step in run:
-        run.log(trainer.step(step))
+    drawn = batches(pack, settings.seed, settings.batch, range(run.step, settings.steps), workers)
+    for step, batch in zip(run, drawn, strict=False):
+        run.log(trainer.step(step, batch))
     return run.complete
