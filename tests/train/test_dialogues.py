@@ -76,6 +76,8 @@ def test_batches_drawn_ahead_are_the_same(codes, tokenizer, hearing):
         assert (mine.texts is None) == (ahead.texts is None)
         if mine.texts is not None:
             assert torch.equal(mine.texts.frames, ahead.texts.frames)
+    with pytest.raises(UserError, match="--workers -1"):
+        batches(pack, 5, 4, range(3, 6), -1)
 
 
 def test_stumbling_examples_answer_late_and_do_not_learn_the_delay(codes, tokenizer, model):
@@ -112,6 +114,8 @@ def test_dictation_teaches_the_users_words_alone(codes, tokenizer, hearing):
     said = [(part.frames[:, -1][part.heard_loss] == tokenizer.encode("what")[0]).sum() for part in (dictation, talks)]
     assert said[0] > 2 * said[1] > 0  # several dialogues are joined
     assert (dictation.frames[:, layout.text][dictation.heard_loss] == layout.text_pad).all()
+    with pytest.raises(UserError, match="together they are at most 1"):
+        DialoguePack(codes, tokenizer, layout, Drawing(reading=0.5, dictation=0.6))
 
 
 def test_codes_of_another_codec_are_refused(codes, tokenizer):

@@ -187,8 +187,8 @@ class LanguageModel(nn.Module):
         logits = self.text_linear(hidden)
         weights = self.pointer.attend(hidden, memory)
         pieces = memory.pieces[:, None].expand(-1, hidden.shape[1], -1)
-        flat = (tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces))
-        return self.pointer.mix(*flat, heard=memory.heard).view(logits.shape)
+        flat = [tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces)]
+        return self.pointer.mix(flat[0], flat[1], flat[2], flat[3], memory.heard).view(logits.shape)
 
     def _depth_inputs(self, hidden: torch.Tensor, steps: int) -> list[torch.Tensor]:
         """The projected hidden state, for each depth step; steps that share a projection share the result."""

@@ -18,6 +18,9 @@ from torch.nn import functional as F
 
 from personaplex.frames import ZERO, Layout
 
+_EVIDENCE = 9
+"""What the gate of a pointer that echoes sees beside the hidden state (see `_evidence`)."""
+
 
 class Memory(NamedTuple):
     """What can be pointed at.
@@ -64,7 +67,7 @@ class Pointer(nn.Module):
         self.heard: nn.Linear | None = None
         if echo:
             self.heard = nn.Linear(dim, width, bias=False)
-            self.evidence = nn.Linear(9, 1, bias=False)
+            self.evidence = nn.Linear(_EVIDENCE, 1, bias=False)
             nn.init.zeros_(self.evidence.weight)
         self.ahead: nn.Linear | None = None
         if lookup:
@@ -176,10 +179,11 @@ class Pointer(nn.Module):
 
 
 def _evidence(own: torch.Tensor, weights: torch.Tensor, heard: int) -> torch.Tensor:
-    """What tells whether the pointer or the text's own logits are to be trusted: `[N, 9]`, without gradient.
+    """What tells whether the pointer or the text's own logits are to be trusted: `[N, _EVIDENCE]`, without gradient.
 
-    How sure the pointer is, how sure the text is without it, and whether what is found was said by the user: a gate
-    that knows the hidden state alone stays shut where only the pointer knows the word.
+    How sure the pointer is, how sure the text is without it, and whether what is found was said by the user; each as it
+    is, and the logarithms of it and of what is left. A gate that knows the hidden state alone stays shut where only the
+    pointer knows the word.
     """
     said = weights[:, weights.shape[1] - heard :].sum(dim=1)
     surest = F.pad(weights, (0, 1)).amax(dim=1)  # there may be nothing to point at

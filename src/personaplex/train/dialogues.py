@@ -104,7 +104,7 @@ class DialoguePack:
 
     Raises:
         UserError: when a folder holds no packed codes, or they are of another codec, or the scripts are no scripts, or
-            the share leaves no dialogue.
+            the share leaves no dialogue, or more than all examples are to be reading or dictation.
     """
 
     def __init__(
@@ -116,6 +116,8 @@ class DialoguePack:
                 f"The codes are of {packed.codebooks} codebooks of {packed.card} entries, but the model has "
                 f"{layout.codebooks} of {layout.card}; encode the corpus with the model's codec"
             )
+        if drawing.reading + drawing.dictation > 1:
+            raise UserError("--reading and --dictation are shares of the same examples; together they are at most 1.")
         self.layout, self.drawing = layout, drawing
         self.silence = torch.tensor(packed.silence)
         self.sine = torch.tensor(packed.sine)
@@ -277,7 +279,12 @@ def batches(pack: DialoguePack, seed: int, size: int, steps: range, workers: int
         size: examples a step.
         steps: of which steps.
         workers: processes that draw them ahead; 0 to draw each when it is asked for.
+
+    Raises:
+        UserError: when there are to be less than no processes.
     """
+    if workers < 0:
+        raise UserError(f"--workers {workers} is no number of processes; give 0 or more.")
     drawn, ahead = _Drawn(pack, seed, size), 4 if workers else None
     return DataLoader(drawn, batch_size=None, sampler=steps, num_workers=workers, prefetch_factor=ahead)
 
