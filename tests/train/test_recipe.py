@@ -33,10 +33,10 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
     }
     path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
 
-    def run(**changes):
+    def run(recipe="nano", **changes):
         environment = os.environ | small | changes | {"PATH": path}
         return subprocess.run(
-            ["bash", "recipes/nano.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
+            ["bash", f"recipes/{recipe}.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400
         )
 
     stopped = run(MINUTES="0")  # the codec's budget is spent at once
@@ -46,6 +46,16 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
     model = load_model(tmp_path / "model")
     assert len(model.voices.names()) == 18
     assert sum(file.stat().st_size for file in (tmp_path / "model").rglob("*") if file.is_file()) < 40e6
+
+    # And further from there, on dialogues and scripts that are there already.
+    further = {"WORK": str(tmp_path / "further"), "STEPS": "2"}
+    shutil.copytree(tmp_path / "more", tmp_path / "further/corpus")
+    shutil.copytree(tmp_path / "scripts", tmp_path / "further/scripts")
+    nowhere = run("further", **further, FROM=str(tmp_path))
+    assert nowhere.returncode == 1 and "is no model directory" in nowhere.stderr
+    finished = run("further", **further, FROM=str(tmp_path / "model"))
+    assert finished.returncode == 0, finished.stderr
+    assert load_model(tmp_path / "further/model").voices.names()
 
 
 @pytest.mark.slow
