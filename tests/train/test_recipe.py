@@ -49,7 +49,7 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
 
     # And further from there, on dialogues and scripts that are there already.
     further = {"WORK": str(tmp_path / "further"), "STEPS": "2"}
-    shutil.copytree(tmp_path / "more", tmp_path / "further/corpus")
+    shutil.copytree(tmp_path / "corpus", tmp_path / "further/corpus")
     shutil.copytree(tmp_path / "scripts", tmp_path / "further/scripts")
     nowhere = run("further", **further, FROM=str(tmp_path))
     assert nowhere.returncode == 1 and "is no model directory" in nowhere.stderr
