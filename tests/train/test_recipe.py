@@ -49,8 +49,8 @@ def test_the_recipe_goes_all_the_way_in_pieces(tmp_path):
 
     # And further from there, on dialogues and scripts that are there already.
     further = {"WORK": str(tmp_path / "further"), "STEPS": "2"}
-    shutil.copytree(tmp_path / "corpus", tmp_path / "further/corpus")
-    shutil.copytree(tmp_path / "scripts", tmp_path / "further/scripts")
+    for made in ("corpus", "codes", "scripts"):
+        shutil.copytree(tmp_path / made, tmp_path / "further" / made)
     nowhere = run("further", **further, FROM=str(tmp_path))
     assert nowhere.returncode == 1 and "is no model directory" in nowhere.stderr
     finished = run("further", **further, FROM=str(tmp_path / "model"))
