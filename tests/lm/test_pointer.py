@@ -76,6 +76,20 @@ def test_the_users_last_words_can_be_said_again_once_they_were_heard():
 
 
 @torch.no_grad()
+def test_the_gate_opens_by_who_said_what_is_found():
+    lm = tiny_lm(**HEARD, pointer=6, echo=2)
+    pointer, logits, hidden = lm.pointer, torch.randn(1, lm.config.text_card), torch.zeros(1, lm.config.dim)
+    pieces, by_role, by_user = torch.tensor([[9, 7]]), torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    pointer.gate.bias.fill_(-50.0)
+    pointer.evidence.weight.zero_()
+    pointer.evidence.weight[0, 0] = 100.0  # how much of what is found the user said
+    torch.testing.assert_close(pointer.mix(logits, hidden, by_role, pieces, heard=1), logits)
+    opened = pointer.mix(logits, hidden, by_user, pieces, heard=1)
+    opened[:, PADS] = float("-inf")
+    assert opened.argmax() == 7
+
+
+@torch.no_grad()
 def test_what_is_looked_up_is_told_to_the_text_and_a_new_model_is_told_nothing():
     lm = tiny_lm(pointer=6, lookup=True)
     hidden, memory = remembered(lm, [9, 7, 8, 11, 12], prompt=2)

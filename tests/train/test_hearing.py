@@ -317,6 +317,8 @@ def test_the_command_keeps_what_a_run_has_begun_with(tmp_path, codes, monkeypatc
     assert "heard" not in config("old") and "heard_lag" not in config("old")["personaplex"]
     with pytest.raises(UserError, match="needs a stream of them"):
         lm("--run", tmp_path / "old", *small, "--deaf", "0.2")
+    with pytest.raises(UserError, match="--dictation teaches"):
+        lm("--run", tmp_path / "old", *small, "--dictation", "0.2")
     with pytest.raises(UserError, match="begun without --heard"):
         lm("--run", tmp_path / "old", *small, "--heard")
     assert config("new")["short_conv"] == 3 and config("new")["personaplex"]["silence"]
