@@ -52,7 +52,7 @@ def tiny_lm(seed: int = 0, **changes) -> LanguageModel:
     lm = LanguageModel(replace(TINY_LM, **changes)).eval()
     with torch.no_grad():
         for name, parameter in lm.named_parameters():
-            if "emb." in name or "_gains" in name or "pointer" in name:
+            if "emb." in name or "_gains" in name or "pointer" in name or "voiceprint" in name:
                 parameter.copy_(torch.randn_like(parameter))
     return lm
 

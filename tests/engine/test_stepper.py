@@ -80,6 +80,7 @@ KINDS = {name: {"delays": delays} for name, delays in DELAYS.items()} | {
     "copying": {**HEARD, "pointer": 6, "context": 32},  # its role has left the context by the end
     "echoing": {**HEARD, "pointer": 6, "echo": 5},  # places that are soon taken again
     "looking up": {**HEARD, "pointer": 6, "echo": 40, "lookup": True, "context": 32},
+    "cloning": {"voiceprint": 5, "context": 32},  # the voice sample has left the context by the end
 }
 
 

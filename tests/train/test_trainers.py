@@ -38,7 +38,7 @@ def test_training_loss_is_that_of_the_models_own_forward_pass(pack, model):
 
 
 def test_training_points_echoes_and_looks_up_as_the_forward_pass_does(codes, tokenizer):
-    model = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=6, echo=5, lookup=True).train()
+    model = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=6, echo=5, lookup=True, voiceprint=5).train()
     pack = DialoguePack(codes, tokenizer, model.layout, Drawing(length=96, voice_frames=12, lead=2))
     batch = pack.batch(0, 0, 2)
     exact = replace(EXACT, heard_corrupt=0.0)
@@ -54,7 +54,7 @@ def test_prompt_takes_no_part_in_the_loss(pack, model):
     first = int(batch.audio_loss[0].nonzero()[0])
     columns_seen = []
     real = model.depth
-    model.depth = lambda hidden, targets, steps: columns_seen.append(len(targets)) or real(hidden, targets, steps)
+    model.depth = lambda hidden, targets, *others: columns_seen.append(len(targets)) or real(hidden, targets, *others)
     lm_losses(model, batch, EXACT, torch.Generator().manual_seed(0))
     assert columns_seen == [int(batch.audio_loss.sum())] and first > 0
 
@@ -92,11 +92,27 @@ def test_corruption_spares_the_text_and_the_initial_column(pack, model):
     changed = (out[:, model.layout.user] != columns[:, model.layout.user]).float().mean()
     assert 0.3 < changed < 0.6
     assert (out[:, model.layout.agent][:, 1:, 1:] == -1).all()
+    prompt = torch.tensor([5, 9])
+    out = corrupted(columns, model, replace(EXACT, forget=1.0), torch.Generator().manual_seed(1), prompt)
+    for row, frames in enumerate(prompt.tolist()):  # the voice sample is not forgotten
+        assert torch.equal(out[row, :, : frames + 1], columns[row, :, : frames + 1])
+        assert (out[row, model.layout.agent][1:, frames + 1 :] == -1).all()
     user = model.layout.user
     out = corrupted(columns, model, replace(EXACT, blur=1.0), torch.Generator().manual_seed(1))
     hidden = (out[:, user, 1:] == -1) & (columns[:, user, 1:] != -1)
     assert hidden[:, -1].any() and not hidden[:, 0].any(), "finer codebooks of the user's are hidden, never the first"
     assert torch.equal(out[:, user][:, :, 1:][~hidden], columns[:, user][:, :, 1:][~hidden])
+
+
+def test_sound_alone_is_learnt_and_what_is_said_stays(pack, model):
+    trainer = LMTrainer(copy.deepcopy(model), pack, replace(EXACT, sound_only=True))
+    before = copy.deepcopy(model.state_dict())
+    terms = trainer.step(3)
+    moved = {name for name, tensor in trainer.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved and all(name.startswith(("depformer", "linears")) for name in moved)
+    assert any("self_attn" in name for name in moved) and "depformer_in.0.weight" in moved
+    plain = LMTrainer(copy.deepcopy(model), pack, EXACT).step(3)
+    assert terms["semantic"] == plain["semantic"] and terms["acoustic"] == plain["acoustic"]
 
 
 @pytest.mark.parametrize("kind", ["lm", "muon", "codec"])

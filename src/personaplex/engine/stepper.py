@@ -14,6 +14,7 @@ import torch
 from personaplex.frames import UNGENERATED, ZERO
 from personaplex.lm.model import LanguageModel
 from personaplex.lm.pointer import Memory
+from personaplex.lm.voiceprint import Sample
 from personaplex.nn.cache import TransformerState
 from personaplex.persona.prompt import Prompt
 
@@ -36,6 +37,7 @@ def predict(
     choice: Choice,
     depth: TransformerState | None = None,
     memory: Memory | None = None,
+    sample: Sample | None = None,
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
@@ -50,6 +52,7 @@ def predict(
         choice: chooses tokens from logits.
         depth: the depth transformer's state, to be used again and again; None for a new one.
         memory: what of the roles can be copied; None where the model copies nothing.
+        sample: what of the voices can be looked up; None where the model looks none up.
 
     Returns:
         int64 `[B, S]`: `known` with the model's cells filled in.
@@ -66,7 +69,8 @@ def predict(
     def pick(logits: torch.Tensor, step: int) -> torch.Tensor:
         return keep(1 + step, choice.audio(logits, chances[1 + step]))
 
-    codes = lm.depth_steps(hidden, text, steps, pick, depth)
+    voice = lm.voice(hidden[:, None], sample)
+    codes = lm.depth_steps(hidden, text, steps, pick, depth, None if voice is None else voice[:, 0])
     cells = [text[:, None], codes, known[:, layout.user]]
     if lm.heard_linear is not None:
         cells.append(keep(-1, lm.heard_linear(hidden).argmax(dim=-1))[:, None])
@@ -84,6 +88,8 @@ class Prefix:
         length: its columns, P; the conversation's first frame is column P.
         recalled: int64 `[1, N]`, the last word pieces in it; None where the model recalls none.
         memory: what of the role can be copied, R pieces; None where the model copies nothing.
+        sample: what of the voice can be looked up; None where the model looks none up, or the codes of the voice are
+            not known.
         nbytes: memory that it holds.
     """
 
@@ -93,12 +99,14 @@ class Prefix:
     length: int
     recalled: torch.Tensor | None = None
     memory: Memory | None = None
+    sample: Sample | None = None
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the keys and values, and of what can be copied."""
+        """Bytes of the keys and values, and of what can be copied or looked up."""
         kept = [tensor for node in self.state.nodes() for tensor in node.own_tensors()]
         kept += [] if self.memory is None else [self.memory.keys, self.memory.pieces]
+        kept += [] if self.sample is None else self.sample
         return sum(tensor.nbytes for tensor in kept)
 
 
@@ -120,8 +128,9 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
     if memory is not None:
         there = (memory.pieces != ZERO)[0]
         memory = Memory(memory.keys[:, there], memory.pieces[:, there])
+    sample = lm.sample(hidden, columns[None, :, :fed], everywhere) if prompt.embeddings is None else None
     last = None if recalled is None else recalled[:, :, -1]
-    return Prefix(state, hidden[:, -1], columns[:, fed:], length, last, memory)
+    return Prefix(state, hidden[:, -1], columns[:, fed:], length, last, memory, sample)
 
 
 class Stepper:
@@ -156,6 +165,7 @@ class Stepper:
             keys = lm.text_emb.weight.new_zeros(*room, lm.config.pointer)
             pieces = torch.full(room, ZERO, dtype=torch.long, device=device)
             self.memory = Memory(keys, pieces, heard=lm.config.echo)
+        self.sample = None if lm.voiceprint is None else lm.voiceprint.empty(capacity)
         self.echoed = torch.zeros(capacity, dtype=torch.long, device=device)  # the user's pieces so far
         self.depth = lm.init_depth_state(capacity)
 
@@ -172,7 +182,7 @@ class Stepper:
         column = torch.full((1, self.layout.streams), UNGENERATED, dtype=torch.long, device=self.cells.device)
         if self.layout.max_delay:
             column = prefix.pending[None, :, 0]
-        column = predict(self.lm, prefix.hidden, column, luck, choice, memory=prefix.memory)
+        column = predict(self.lm, prefix.hidden, column, luck, choice, memory=prefix.memory, sample=prefix.sample)
         self.state.reset(torch.tensor([row], device=self.cells.device))
         self.state.copy_row(row, prefix.state)
         self.position[row] = prefix.length
@@ -184,6 +194,11 @@ class Stepper:
             self.memory.pieces[row, :count] = prefix.memory.pieces[0]
             self.memory.keys[row, :count] = prefix.memory.keys[0]
             self.echoed[row] = 0
+        if self.sample is not None:
+            self.sample.there[row] = False
+            if prefix.sample is not None:
+                for kept, new in zip(self.sample, prefix.sample, strict=True):
+                    kept[row, : new.shape[1]] = new[0]
         self.cells[row] = UNGENERATED
         for offset in range(self.layout.max_delay):
             self.cells[row, :, (prefix.length + offset) % self._width] = prefix.pending[:, offset]
@@ -216,7 +231,7 @@ class Stepper:
         if self.lm.config.echo:
             self._remember(column[:, -1], hidden, active)
         following = (position + 1)[:, None].expand(-1, layout.streams)
-        tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth, self.memory)
+        tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth, self.memory, self.sample)
         self._write(following, slice(0, layout.streams), tokens, active)
         oldest = (position - self.late)[:, None]
         frame = self._read(oldest + self.delays)

@@ -58,6 +58,8 @@ class LMConfig:
             ours too.
         echo: last word pieces of the user's that the pointer also finds; 0 for none; ours too.
         lookup: whether the pointer also looks up what of the role the coming answer is about; ours too.
+        voiceprint: columns at a prompt's beginning in which the voice sample is looked up at every frame (see
+            `lm.voiceprint`); 0 for none; ours too.
         depformer_dim: width of the depth transformer.
         depformer_dim_feedforward: its nominal feed-forward width.
         depformer_num_heads: its attention heads.
@@ -90,6 +92,7 @@ class LMConfig:
     pointer: int = 0
     echo: int = 0
     lookup: bool = False
+    voiceprint: int = 0
     depformer_dim: int = 1024
     depformer_dim_feedforward: int = 4224
     depformer_num_heads: int = 16
@@ -107,7 +110,7 @@ class LMConfig:
         schedule = self.depformer_weights_per_step_schedule
         if schedule is not None and len(schedule) != self.dep_q:
             raise ValueError(f"depformer_weights_per_step_schedule has {len(schedule)} entries for {self.dep_q} steps")
-        for name in ("short_conv", "recall", "pointer", "echo"):
+        for name in ("short_conv", "recall", "pointer", "echo", "voiceprint"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0, for none, or more")
         if (self.lookup or self.echo) and not self.pointer:
@@ -209,7 +212,7 @@ class LMConfig:
             "depformer_max_period": self.max_period,
         }
         values = asdict(self) | constant
-        for name in ("heard", "short_conv", "recall", "shared_words", "pointer", "echo", "lookup"):
+        for name in ("heard", "short_conv", "recall", "shared_words", "pointer", "echo", "lookup", "voiceprint"):
             if not values[name]:
                 del values[name]  # Kyutai's loader refuses fields that it does not know
         return values

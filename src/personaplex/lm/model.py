@@ -17,6 +17,7 @@ from personaplex.frames import ZERO, lag, undelay
 from personaplex.lm.config import LMConfig
 from personaplex.lm.pointer import Memory, Pointer
 from personaplex.lm.recall import recall
+from personaplex.lm.voiceprint import Sample, Voiceprint
 from personaplex.nn.cache import TransformerState
 from personaplex.nn.transformer import Transformer, init_linear, make_norm
 
@@ -62,6 +63,7 @@ class LanguageModel(nn.Module):
     too, scaled by a gain a place: so they resemble the same words in the role.
     With `config.pointer` it may copy word pieces from its role; with `config.echo` also the user's last words; with
     `config.lookup` it looks up there what its answer will be about (see `pointer`).
+    With `config.voiceprint` the depth transformer is told how the prompt's voice sounds (see `voiceprint`).
 
     Args:
         config: the sizes.
@@ -100,6 +102,9 @@ class LanguageModel(nn.Module):
         self.pointer: Pointer | None = None
         if config.pointer:
             self.pointer = Pointer(dim, config.pointer, self.layout, config.lookup, config.echo)
+        self.voiceprint: Voiceprint | None = None
+        if config.voiceprint:
+            self.voiceprint = Voiceprint(dim, depth_dim, config.voiceprint)
 
     def recall(self, columns: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor | None:
         """The last word pieces at each column, int64 `[B, N, T]` (see `recall`); None where the model reads none.
@@ -174,6 +179,20 @@ class LanguageModel(nn.Module):
             return memory
         return self.pointer.with_heard(memory, hidden, columns[:, -1])
 
+    def sample(self, hidden: torch.Tensor, columns: torch.Tensor, prompt: torch.Tensor) -> Sample | None:
+        """What of a prompt's voice can be looked up; None where the model looks none up. As `role_memory`."""
+        if self.voiceprint is None:
+            return None
+        agent = columns[:, self.layout.agent, : self.voiceprint.reach + 1].unbind(dim=1)
+        sounds = [table(codes) for table, codes in zip(self.emb[1 : len(agent)], agent[1:], strict=True)]
+        return self.voiceprint.sample(
+            hidden[:, : agent[0].shape[1]], torch.stack(sounds).sum(dim=0), prompt[:, : agent[0].shape[1]]
+        )
+
+    def voice(self, hidden: torch.Tensor, sample: Sample | None) -> torch.Tensor | None:
+        """What the depth transformer is told of the voice, `[B, T, depformer_dim]`; None for nothing."""
+        return None if self.voiceprint is None or sample is None else self.voiceprint(hidden, sample)
+
     def text_logits(self, hidden: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
         """The agent's next text token: `[B, T, dim]` → `[B, T, text_card]`.
 
@@ -190,35 +209,48 @@ class LanguageModel(nn.Module):
         flat = [tensor.flatten(0, 1) for tensor in (logits, hidden, weights, pieces)]
         return self.pointer.mix(flat[0], flat[1], flat[2], flat[3], memory.heard).view(logits.shape)
 
-    def _depth_inputs(self, hidden: torch.Tensor, steps: int) -> list[torch.Tensor]:
-        """The projected hidden state, for each depth step; steps that share a projection share the result."""
+    def _depth_inputs(self, hidden: torch.Tensor, steps: int, voice: torch.Tensor | None) -> list[torch.Tensor]:
+        """The projected hidden state, for each depth step; steps that share a projection share the result.
+
+        What is known of the voice is told from the first acoustic codebook on.
+        """
         indices = self.config.schedule[:steps] if self.config.depformer_multi_linear else [0] * steps
         projected = {index: self.depformer_in[index](hidden) for index in dict.fromkeys(indices)}
-        return [projected[index] for index in indices]
+        parts = [projected[index] for index in indices]
+        return parts if voice is None else [parts[0], *(part + voice for part in parts[1:])]
 
     def _depth_embedding(self, step: int, previous: torch.Tensor) -> torch.Tensor:
         """The embedding, at depth step `step`, of the token before it."""
         return (self.depformer_text_emb if step == 0 else self.depformer_emb[step - 1])(previous)
 
-    def depth(self, hidden: torch.Tensor, targets: torch.Tensor, steps: int | None = None) -> torch.Tensor:
+    def depth(
+        self, hidden: torch.Tensor, targets: torch.Tensor, steps: int | None = None, voice: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Teacher-forced depth transformer.
 
         Args:
             hidden: `[N, dim]`, the temporal transformer's output before each target column.
             targets: int64 `[N, S]`, the columns to predict.
             steps: codebooks to predict; None for all.
+            voice: `[N, depformer_dim]`, what `voiceprint` tells; None for nothing.
 
         Returns:
             Logits `[N, steps, card]`.
         """
         linears = self.linears[: steps or self.config.dep_q]
-        projected = self._depth_inputs(hidden, len(linears))
+        projected = self._depth_inputs(hidden, len(linears), voice)
         inputs = [part + self._depth_embedding(step, targets[:, step]) for step, part in enumerate(projected)]
         out = self.depformer(torch.stack(inputs, dim=1))
         return torch.stack([linear(out[:, step]) for step, linear in enumerate(linears)], dim=1)
 
     def depth_steps(
-        self, hidden: torch.Tensor, text: torch.Tensor, steps: int, pick: Pick, state: TransformerState | None = None
+        self,
+        hidden: torch.Tensor,
+        text: torch.Tensor,
+        steps: int,
+        pick: Pick,
+        state: TransformerState | None = None,
+        voice: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Run the depth transformer step by step, each on the token that `pick` chose before.
 
@@ -228,6 +260,7 @@ class LanguageModel(nn.Module):
             steps: codebooks to produce: the agent's suffice when the user's are given.
             pick: chooses a token from a step's logits; it may return a forced one.
             state: from `init_depth_state` for as many rows, to be used again and again; None for a new one.
+            voice: `[B, depformer_dim]`, what `voiceprint` tells; None for nothing.
 
         Returns:
             int64 `[B, steps]`.
@@ -236,7 +269,7 @@ class LanguageModel(nn.Module):
             state = self.init_depth_state(len(hidden))
         state.rewind()
         token, tokens = text, []
-        for step, projected in enumerate(self._depth_inputs(hidden, steps)):
+        for step, projected in enumerate(self._depth_inputs(hidden, steps, voice)):
             x = self.depformer((projected + self._depth_embedding(step, token))[:, None], state)
             token = pick(self.linears[step](x[:, 0]), step)
             tokens.append(token)
@@ -251,12 +284,19 @@ class LanguageModel(nn.Module):
         """
         columns = lag(frames, self.layout)
         hidden = self.temporal(self.embed(columns[:, :, :-1]))
-        memory = None
+        memory = voice = None
         if prompt is not None:
-            memory = self.memory(hidden, columns[:, :, :-1], prompt_columns(prompt, hidden.shape[1]))
+            within = prompt_columns(prompt, hidden.shape[1])
+            memory = self.memory(hidden, columns[:, :, :-1], within)
+            voice = self.voice(hidden, self.sample(hidden, columns[:, :, :-1], within))
         batch, length, _ = hidden.shape
         targets = columns[:, :, 1:].transpose(1, 2).flatten(0, 1)
-        audio = self.depth(hidden.flatten(0, 1), targets).view(batch, length, self.config.dep_q, -1).transpose(1, 2)
+        voice = None if voice is None else voice.flatten(0, 1)
+        audio = (
+            self.depth(hidden.flatten(0, 1), targets, voice=voice)
+            .view(batch, length, self.config.dep_q, -1)
+            .transpose(1, 2)
+        )
         audio, valid = undelay(audio, self.layout.delays[1 : 1 + self.config.dep_q])
         heard = None if self.heard_linear is None else self.heard_linear(hidden)
         return Logits(self.text_logits(hidden, memory), audio, valid, heard)

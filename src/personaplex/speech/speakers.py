@@ -66,6 +66,7 @@ _OTHERS = {
     **{f"kokoro {name}": ("F", 0.016) for name in ("jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro")},
     "kokoro jm_kumo": ("M", 0.016),
 }
+_BUZZING = 0.3  # share of the agents met nowhere else that espeak-ng speaks: less clear, but far from all the others
 _TIMBRE_DB = 3.5  # standard deviation of what a throat adds or takes at each of `colour.BANDS`
 
 
@@ -76,10 +77,14 @@ def random_agent(rng: np.random.Generator, others: Sequence[str] = ()) -> Speake
         rng: all chance comes from it.
         others: voices of engines that are not everywhere (`engines.others()`).
     """
-    clear = [name for name in others if name.startswith(("pico", "festival slt"))]
-    voice = str(rng.choice([*(f"flite {name}" for name in _FLITE_SEX), *clear]))
-    engine, _, voice = voice.partition(" ")
-    sex = _FLITE_SEX.get(voice) or _OTHERS[f"{engine} {voice}"][0]
+    if rng.random() < _BUZZING:
+        engine, sex = "espeak", str(rng.choice(["F", "M"]))
+        voice = f"en-us+{rng.choice(_ESPEAK[sex])}"
+    else:
+        clear = [name for name in others if name.startswith(("pico", "festival slt"))]
+        drawn = str(rng.choice([*(f"flite {name}" for name in _FLITE_SEX), *clear]))
+        engine, _, voice = drawn.partition(" ")
+        sex = _FLITE_SEX.get(voice) or _OTHERS[drawn][0]
     pitch, warp, stretch = (round(float(rng.uniform(*span)), 3) for span in ((0.72, 1.35), (0.88, 1.15), (0.9, 1.1)))
     timbre = tuple(round(float(gain), 1) for gain in rng.normal(0, 0.7 * _TIMBRE_DB, len(BANDS)))
     tag = int(rng.integers(16**6))

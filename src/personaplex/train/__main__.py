@@ -152,6 +152,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the pointer also looks up in the role what the coming answer is about [as --short-conv]",
     )
     lm.add_argument(
+        "--voiceprint",
+        type=int,
+        metavar="N",
+        help="columns at the prompt's beginning in which the voice sample is looked up at every frame, 0 for none "
+        "[as --short-conv]",
+    )
+    lm.add_argument(
         "--scripts",
         type=Path,
         metavar="FILE",

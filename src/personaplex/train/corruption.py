@@ -5,14 +5,26 @@ from __future__ import annotations
 import torch
 
 from personaplex.frames import ZERO, Layout
-from personaplex.lm.model import LanguageModel
+from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.train.settings import LMTraining
 
 
 def corrupted(
-    columns: torch.Tensor, model: LanguageModel, settings: LMTraining, random: torch.Generator
+    columns: torch.Tensor,
+    model: LanguageModel,
+    settings: LMTraining,
+    random: torch.Generator,
+    prompt: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Input columns as an imperfect ear and an imperfect past would have them, int64 `[B, S, T]`."""
+    """Input columns as an imperfect ear and an imperfect past would have them, int64 `[B, S, T]`.
+
+    Args:
+        columns: int64 `[B, S, T]`.
+        model: whose columns they are.
+        settings: how much of it.
+        random: draws what is changed.
+        prompt: int64 `[B]`, frames of each prompt; None where there are none.
+    """
     layout, out = model.layout, columns.clone()
 
     def drawn(shape: tuple[int, ...], share: float) -> torch.Tensor:
@@ -27,6 +39,8 @@ def corrupted(
         part.copy_(torch.where(drawn(shape, settings.corrupt) & (part != ZERO), noise(shape), part))
     forget = drawn((len(out), 1, 1), settings.forget)
     acoustic = out[:, layout.agent][:, 1:]
+    if prompt is not None:  # where its own past is forgotten, it has the voice from the sample alone
+        forget = forget & ~prompt_columns(prompt, columns.shape[2])[:, None]
     acoustic.copy_(torch.where(forget, torch.full_like(acoustic, ZERO), acoustic))
     if layout.heard:
         words = out[:, layout.heard_text]

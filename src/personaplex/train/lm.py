@@ -28,6 +28,9 @@ GAIN_RATE = 10.0
 """The learning rate of the short convolutions and of what is read a second time, as a multiple: their gains begin at
 zero and belong near one."""
 
+SOUND = ("depformer", "linears", "voiceprint")
+"""What the names of the parameters begin with that choose how a frame sounds, once it is decided what is said."""
+
 MOST_LOST = 4
 """Steps on end that may be left out for a gradient that is no number."""
 
@@ -53,6 +56,9 @@ class LMTrainer:
         }
         kinds["other"] += self.foresight.parameters()
         for name, parameter in model.named_parameters():
+            if settings.sound_only and not name.startswith(SOUND):
+                parameter.requires_grad_(False)
+                continue
             kinds[_kind(name, parameter)].append(parameter)
         if not settings.muon:
             kinds["matrix"] += kinds.pop("inner") + kinds.pop("stacked")
@@ -169,7 +175,7 @@ def begin_with(model: LanguageModel, weights: dict[str, torch.Tensor]) -> None:
             weights = weights | {"recall_gains": gains}
     added, dropped = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shared = own.keys() & weights.keys()
-    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains", "heard_gains", "pointer")
+    optional = ("heard_emb", "heard_linear", "short_convs", "recall_gains", "heard_gains", "pointer", "voiceprint")
     if not all(any(part in name for part in optional) for name in (*added, *dropped)) or any(
         own[name].shape != weights[name].shape for name in shared
     ):

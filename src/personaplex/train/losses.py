@@ -29,7 +29,8 @@ class _Learnt(NamedTuple):
 
     `pointed` is the probability with which the pointer finds each text target in the role; empty without a pointer.
     `echoed` is that of finding those that the user has just said; `looked` that with which it finds, beforehand, what
-    an answer will hold of the role. Both are empty where it does not echo or look up.
+    an answer will hold of the role. Both are empty where it does not echo or look up. `voices` is what the depth
+    transformer is told of the voice, of no width where it is told nothing.
     """
 
     text: torch.Tensor
@@ -40,6 +41,7 @@ class _Learnt(NamedTuple):
     echoed: torch.Tensor
     looked: torch.Tensor
     audio: torch.Tensor
+    voices: torch.Tensor
     columns: torch.Tensor
     heard: torch.Tensor
     heard_targets: torch.Tensor
@@ -49,7 +51,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
     """Run the temporal transformer on a batch and pick the columns whose loss is wanted."""
     layout = model.layout
     columns = lag(batch.frames, layout)
-    inputs = corrupted(columns[:, :, :-1], model, settings, random).to(device)
+    inputs = corrupted(columns[:, :, :-1], model, settings, random, batch.prompt).to(device)
     heard_loss = batch.heard_loss & layout.heard
     if settings.deaf:
         deaf = torch.rand(len(inputs), generator=random) < settings.deaf
@@ -66,7 +68,8 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
             # What comes of the last column is not written yet.
             written = torch.cat([words[:, 1:], words.new_full((len(words), 1), layout.text_pad)], dim=1)
             targets[own.cpu(), :, -1] = to_write(labels, written, batch.begins, layout)
-    hidden = model.temporal(model.embed(inputs))
+    with torch.set_grad_enabled(not settings.sound_only):
+        hidden = model.temporal(model.embed(inputs))
 
     def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return hidden[mask.to(device)], targets[mask].to(device)
@@ -95,7 +98,13 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         if memory.seen is not None:
             role = memory.pieces.shape[1] - memory.heard
             echoed = pointed[(same & memory.seen[learnt])[:, role:].any(dim=1)]
-    audio, audio_columns = chosen(batch.audio_loss & (spoken | sampled))
+    heeded = batch.audio_loss & (spoken | sampled)
+    audio, audio_columns = chosen(heeded)
+    voices = audio.new_zeros(len(audio), 0)
+    if batch.prompt is not None:
+        within = prompt_columns(batch.prompt, hidden.shape[1]).to(device)
+        voice = model.voice(hidden, model.sample(hidden, inputs, within))
+        voices = voices if voice is None else voice[heeded.to(device)]
     heard, heard_columns = chosen(heard_loss)
     copied = torch.zeros_like(batch.text_loss) if batch.copied is None else batch.copied
     copied = copied[batch.text_loss].to(device)
@@ -108,6 +117,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
         echoed,
         looked,
         audio,
+        voices,
         audio_columns,
         heard,
         heard_columns[:, -1],
@@ -184,7 +194,8 @@ def lm_losses(
         for mask, steps in ((whole, None), (~whole, 1)):
             if mask.any():
                 columns = learnt.columns[mask]
-                logits = model.depth(learnt.audio[mask], columns, steps).float()
+                voices = learnt.voices[mask] if learnt.voices.shape[1] else None
+                logits = model.depth(learnt.audio[mask], columns, steps, voices).float()
                 audio.append(audio_nll(logits, columns, layout))
         heard_logits = None if model.heard_linear is None else model.heard_linear(learnt.heard).float()
         foreseen = None

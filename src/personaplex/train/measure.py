@@ -178,6 +178,16 @@ class _Meter:
             memory = self.model.memory(hidden, columns, within)
         return self.model.text_logits(hidden, memory)
 
+    def _sound(self, hidden: torch.Tensor, batch: Batch, spoken: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+        """Logits of the agent's codes `[N, K, card]` at the frames that `spoken`, bool `[B, T]`, marks."""
+        voice = None
+        if batch.prompt is not None:
+            read = lag(batch.frames, self.model.layout)[:, :, :-1].to(self.device)
+            within = prompt_columns(batch.prompt.to(self.device), hidden.shape[1])
+            voice = self.model.voice(hidden, self.model.sample(hidden, read, within))
+        voice = None if voice is None else voice[spoken]
+        return self.model.depth(hidden[spoken], columns, voice=voice).float()
+
     def _begins(self, logits: torch.Tensor) -> torch.Tensor:
         """The probability of writing anything but padding: `[..., text_card]` → `[...]`, on the CPU."""
         return 1 - logits.softmax(dim=-1)[..., self.model.layout.text_pad].cpu()
@@ -198,7 +208,7 @@ class _Meter:
         spoken = batch.audio_loss & spoken_columns(batch.speech)
         if spoken.any():
             columns = lag(batch.frames, layout)[:, :, 1:].transpose(1, 2)[spoken].to(self.device)
-            nll = audio_nll(self.model.depth(hidden[spoken.to(self.device)], columns).float(), columns, layout)
+            nll = audio_nll(self._sound(hidden, batch, spoken.to(self.device), columns), columns, layout)
             known = columns[:, 1 : 1 + nll.shape[1]] < layout.card  # an initial token is nothing to predict
             self.add("semantic", nll[:, 0][known[:, 0]])
             self.add("acoustic", nll[:, 1:][known[:, 1:]])

@@ -54,8 +54,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-_NUMBERS = {"short_conv": "reach", "recall": "number of pieces", "pointer": "width", "echo": "number of pieces"}
-WISHES = ("heard", "short_conv", "recall", "shared_words", "pointer", "echo", "lookup")
+_NUMBERS = {
+    "short_conv": "reach",
+    "recall": "number of pieces",
+    "pointer": "width",
+    "echo": "number of pieces",
+    "voiceprint": "number of columns",
+}
+WISHES = ("heard", "short_conv", "recall", "shared_words", "pointer", "echo", "lookup", "voiceprint")
 """What of a model's shape may be wished for beside its preset."""
 
 
@@ -77,7 +83,7 @@ def sizes(run: Path, preset: str, text_card: int, wishes: Mapping[str, Any]) -> 
     for name, noun in _NUMBERS.items():
         if (wishes[name] or 0) < 0:
             raise UserError(f"{_option(name)} {wishes[name]} is no {noun}; give 0 for none, or such as 3.")
-    kept: dict[str, Any] = {"echo": 0, "lookup": False} | PRESETS[preset] | {"heard": True}
+    kept: dict[str, Any] = {"echo": 0, "lookup": False, "voiceprint": 0} | PRESETS[preset] | {"heard": True}
     kept |= {} if begun is None else {name: getattr(begun, name) for name in WISHES}
     kept |= {name: wish for name, wish in wishes.items() if wish is not None}
     heard = kept.pop("heard")

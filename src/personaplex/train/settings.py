@@ -30,10 +30,12 @@ class LMTraining:
         hearing: weight of the user's words, where the model has a stream for them.
         heard_padding: weight, within them, of targets that are padding.
         foresight: weight of foreseeing who will speak in the next two seconds, by a map that only training has.
+        sound_only: the depth transformer alone learns, and what tells it of the voice: what the model hears, and what
+            it says and when, stay as they are. A step costs half as much.
         silent: share of the agent's silent frames whose sound is learnt.
         timbre: share of the frames whose sound is learnt in which all of it is; of the others, codebook 0 alone.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
-        forget: share of examples in which the agent's acoustic codes are hidden on the input.
+        forget: share of examples in which the agent's acoustic codes are hidden on the input, but for the voice sample.
         blur: share of examples in which the user's codebooks from a random one on, never the first, are hidden on the
             input: what is said outlives a strange voice better in codebook 0.
         deaf: share of examples in which the user's sound is hidden on the input altogether, and no word of theirs is
@@ -69,6 +71,7 @@ class LMTraining:
     hearing: float = 0.5
     heard_padding: float = 0.2
     foresight: float = 0.3
+    sound_only: bool = False
     silent: float = 0.06
     timbre: float = 0.4
     corrupt: float = 0.1
