@@ -38,12 +38,13 @@ declare -A change=(
     [lookup]="--lookup"
     [no-recall]="--recall 0"
     [dictation]="--dictation 0.3"
+    [voiceprint]="--voiceprint 40"
     [shared-words]="--shared-words"
     [no-writing]="--text-only 0"
     [muon]="--muon"
     [loud-sound]="--semantic 1 --acoustic 0.15 --hearing 0.5"
 )
-ROWS=${ROWS:-all data-50 data-25 padding-0.3 padding-1.0 no-foresight no-short-convolutions no-pointer echo lookup no-recall dictation shared-words no-writing muon loud-sound}
+ROWS=${ROWS:-all data-50 data-25 padding-0.3 padding-1.0 no-foresight no-short-convolutions no-pointer echo lookup no-recall dictation voiceprint shared-words no-writing muon loud-sound}
 for row in $ROWS; do
     [ "${change[$row]+known}" ] || { echo "There is no row $row; there are: ${!change[*]}." >&2; exit 1; }
 done

@@ -5,7 +5,7 @@ from tests.helpers import random_frames, tiny_lm
 
 
 def told(lm, frames, prompt):
-    """What the depth transformer is told at every column, `[1, T, depformer_dim]`."""
+    """What the depth transformer is told at every column, `[1, T, sets * depformer_dim]`."""
     hidden = lm.temporal(lm.embed(frames))
     return hidden, lm.voice(hidden, lm.sample(hidden, frames, prompt_columns(torch.tensor([prompt]), frames.shape[2])))
 
@@ -20,7 +20,7 @@ def test_the_sounds_of_the_prompts_beginning_are_told_and_no_others():
 
     def sounds_changed(column):
         other = frames.clone()
-        other[:, agent.start + 1 : agent.stop, column] = (frames[:, agent.start + 1 : agent.stop, column] + 1) % 7
+        other[:, agent, column] = (frames[:, agent, column] + 1) % 7
         everywhere = prompt_columns(torch.tensor([6]), 12)
         return lm.voice(hidden, lm.sample(hidden, other, everywhere))
 

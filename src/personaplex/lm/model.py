@@ -104,7 +104,7 @@ class LanguageModel(nn.Module):
             self.pointer = Pointer(dim, config.pointer, self.layout, config.lookup, config.echo)
         self.voiceprint: Voiceprint | None = None
         if config.voiceprint:
-            self.voiceprint = Voiceprint(dim, depth_dim, config.voiceprint)
+            self.voiceprint = Voiceprint(dim, depth_dim, inputs, config.voiceprint)
 
     def recall(self, columns: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor | None:
         """The last word pieces at each column, int64 `[B, N, T]` (see `recall`); None where the model reads none.
@@ -184,13 +184,13 @@ class LanguageModel(nn.Module):
         if self.voiceprint is None:
             return None
         agent = columns[:, self.layout.agent, : self.voiceprint.reach + 1].unbind(dim=1)
-        sounds = [table(codes) for table, codes in zip(self.emb[1 : len(agent)], agent[1:], strict=True)]
+        sounds = [table(codes) for table, codes in zip(self.emb[: len(agent)], agent, strict=True)]
         return self.voiceprint.sample(
             hidden[:, : agent[0].shape[1]], torch.stack(sounds).sum(dim=0), prompt[:, : agent[0].shape[1]]
         )
 
     def voice(self, hidden: torch.Tensor, sample: Sample | None) -> torch.Tensor | None:
-        """What the depth transformer is told of the voice, `[B, T, depformer_dim]`; None for nothing."""
+        """What the depth transformer is told of the voice, `[B, T, sets * depformer_dim]`; None for nothing."""
         return None if self.voiceprint is None or sample is None else self.voiceprint(hidden, sample)
 
     def text_logits(self, hidden: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
@@ -210,14 +210,16 @@ class LanguageModel(nn.Module):
         return self.pointer.mix(flat[0], flat[1], flat[2], flat[3], memory.heard).view(logits.shape)
 
     def _depth_inputs(self, hidden: torch.Tensor, steps: int, voice: torch.Tensor | None) -> list[torch.Tensor]:
-        """The projected hidden state, for each depth step; steps that share a projection share the result.
+        """The projected hidden state and what is known of the voice, for each depth step.
 
-        What is known of the voice is told from the first acoustic codebook on.
+        Steps that share a projection share the result.
         """
         indices = self.config.schedule[:steps] if self.config.depformer_multi_linear else [0] * steps
         projected = {index: self.depformer_in[index](hidden) for index in dict.fromkeys(indices)}
-        parts = [projected[index] for index in indices]
-        return parts if voice is None else [parts[0], *(part + voice for part in parts[1:])]
+        if voice is not None:
+            told = voice.chunk(len(self.depformer_in), dim=-1)
+            projected = {index: part + told[index] for index, part in projected.items()}
+        return [projected[index] for index in indices]
 
     def _depth_embedding(self, step: int, previous: torch.Tensor) -> torch.Tensor:
         """The embedding, at depth step `step`, of the token before it."""
@@ -232,7 +234,7 @@ class LanguageModel(nn.Module):
             hidden: `[N, dim]`, the temporal transformer's output before each target column.
             targets: int64 `[N, S]`, the columns to predict.
             steps: codebooks to predict; None for all.
-            voice: `[N, depformer_dim]`, what `voiceprint` tells; None for nothing.
+            voice: `[N, sets * depformer_dim]`, what `voiceprint` tells; None for nothing.
 
         Returns:
             Logits `[N, steps, card]`.
@@ -260,7 +262,7 @@ class LanguageModel(nn.Module):
             steps: codebooks to produce: the agent's suffice when the user's are given.
             pick: chooses a token from a step's logits; it may return a forced one.
             state: from `init_depth_state` for as many rows, to be used again and again; None for a new one.
-            voice: `[B, depformer_dim]`, what `voiceprint` tells; None for nothing.
+            voice: `[B, sets * depformer_dim]`, what `voiceprint` tells; None for nothing.
 
         Returns:
             int64 `[B, steps]`.

@@ -3,7 +3,7 @@
 The depth transformer, which chooses how a frame sounds, knows the voice otherwise only from what a hidden state of the
 temporal transformer carries of it, and the sample itself leaves the context after half a minute. Here each frame asks
 the prompt how the voice sounds where the model was in a like state: attention from hidden states to the hidden states
-before the sample's columns, whose values are those columns' acoustic codes. Knows hidden states and embedded codes; not
+before the sample's columns, whose values are those columns' codes. Knows hidden states and embedded codes; not
 how prompts are made.
 """
 
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 
     Attributes:
         keys: `[B, R, HEADS * width]`.
-        values: `[B, R, depformer_dim]`.
+        values: `[B, R, out]`.
         there: bool `[B, R]`, which of them there are.
     """
 
@@ -38,16 +38,17 @@ class Voiceprint(nn.Module):
     Args:
         dim: width of hidden states and of embedded codes.
         out: width of the depth transformer, which it tells.
+        sets: how many of the depth transformer's sets of weights it tells, each what that set needs.
         reach: columns at the prompt's beginning that are kept; the voice sample comes first.
     """
 
-    def __init__(self, dim: int, out: int, reach: int):
+    def __init__(self, dim: int, out: int, sets: int, reach: int):
         super().__init__()
         self.reach = reach
         self.query = nn.Linear(dim, HEADS * _WIDTH, bias=False)
         self.key = nn.Linear(dim, HEADS * _WIDTH, bias=False)
         self.value = nn.Linear(dim, out, bias=False)
-        self.told = nn.Linear(out, out, bias=False)
+        self.told = nn.Linear(out, sets * out, bias=False)
         nn.init.zeros_(self.told.weight)
 
     def sample(self, hidden: torch.Tensor, sounds: torch.Tensor, prompt: torch.Tensor) -> Sample:
@@ -55,7 +56,7 @@ class Voiceprint(nn.Module):
 
         Args:
             hidden: `[B, 1 + R, dim]`, the temporal transformer's output at each column.
-            sounds: `[B, 1 + R, dim]`, the embedded acoustic codes of the agent at each column.
+            sounds: `[B, 1 + R, dim]`, the embedded codes of the agent at each column.
             prompt: bool `[B, 1 + R]`, columns of the prompt.
         """
         return Sample(self.key(hidden[:, :-1]), self.value(sounds[:, 1:]), prompt[:, 1:])
@@ -68,7 +69,7 @@ class Voiceprint(nn.Module):
         return Sample(keys, values, torch.zeros(shape, dtype=torch.bool, device=weight.device))
 
     def forward(self, hidden: torch.Tensor, sample: Sample) -> torch.Tensor:
-        """What to tell the depth transformer: `[B, T, dim]` → `[B, T, depformer_dim]`; zeros without a sample."""
+        """What to tell the depth transformer: `[B, T, dim]` → `[B, T, sets * out]`; zeros without a sample."""
         queries = self.query(hidden).unflatten(-1, (HEADS, -1)).transpose(1, 2)  # [B, H, T, width]
         keys, values = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (sample.keys, sample.values))
         scores = (queries @ keys.transpose(2, 3)).float() * _WIDTH**-0.5
