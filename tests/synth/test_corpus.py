@@ -129,7 +129,9 @@ def test_agents_whom_nobody_has_met_leave_a_sample_of_their_voice(tmp_path, engi
     assert 3.5 <= soundfile.info(tmp_path / one).duration <= 5.2
     assert not {mark["voice"] for mark in marks} & AGENTS.keys()
     drawn = [random_agent(np.random.default_rng(seed), ("pico en-US", "kokoro jm_kumo")) for seed in range(40)]
-    assert {speaker.voice for speaker in drawn} == {"slt", "rms", "awb", "en-US"}
+    buzzing = [speaker for speaker in drawn if speaker.engine == "espeak"]
+    assert 4 < len(buzzing) < 20
+    assert {speaker.voice for speaker in drawn if speaker not in buzzing} == {"slt", "rms", "awb", "en-US"}
     assert not {speaker.voice for speaker in drawn} & HELD_OUT.keys()
 
 
