@@ -306,6 +306,10 @@ def _lm(arguments: argparse.Namespace) -> None:
         raise UserError("--deaf leaves an agent only the words that it heard; it needs a stream of them (--heard).")
     if drawing.dictation and not config.heard:
         raise UserError("--dictation teaches to write down what was heard; it needs a stream for that (--heard).")
+    if settings.sound_only and (drawing.text_only or drawing.dictation):
+        raise UserError(
+            "--sound-only learns how the agent sounds; examples of --text-only and --dictation hold nothing of that."
+        )
     if arguments.scripts is not None and not drawing.text_only:
         raise UserError("--scripts is for examples without sound; say how many with --text-only, such as 0.15")
     start = None if arguments.start_from is None else lm_to_start_from(arguments.start_from)

@@ -31,7 +31,7 @@ class LMTraining:
         heard_padding: weight, within them, of targets that are padding.
         foresight: weight of foreseeing who will speak in the next two seconds, by a map that only training has.
         sound_only: the depth transformer alone learns, and what tells it of the voice: what the model hears, and what
-            it says and when, stay as they are. A step costs half as much.
+            it says and when, stay as they are. Examples must have sound.
         silent: share of the agent's silent frames whose sound is learnt.
         timbre: share of the frames whose sound is learnt in which all of it is; of the others, codebook 0 alone.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
