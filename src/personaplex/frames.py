@@ -15,6 +15,7 @@ SAMPLE_RATE = 24_000  # Hz, of every waveform inside the program
 FRAME_SAMPLES = 1_920  # samples in one frame
 FRAME_RATE = SAMPLE_RATE / FRAME_SAMPLES  # 12.5 frames a second
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE  # 0.08 s
+PITCH_SAMPLES = FRAME_SAMPLES // 4  # from one value of a voice's pitch to the next, 20 ms
 
 ZERO = -1  # a token that contributes a zero embedding and is never a target
 UNGENERATED = -2  # a cell that nothing was written to yet

@@ -15,7 +15,12 @@ MIMI = {
 NANO = {"type": "nano", "codebooks": 4, "card": 32, "codebook_dim": 16, "dim": 32, "fast_dim": 16}
 
 
-@pytest.fixture(params=[MIMI, NANO], ids=["mimi", "nano"])
+PITCHED = {**NANO, "pitch": True, "pitch_dim": 16, "pitch_layers": 1}
+
+NEAR = {"atol": 5e-6, "rtol": 1e-5}  # of sound in -1..1
+
+
+@pytest.fixture(params=[MIMI, NANO, PITCHED], ids=["mimi", "nano", "pitched"])
 def codec(request):
     torch.manual_seed(0)
     return build_codec(request.param).eval()
@@ -39,7 +44,7 @@ def test_streaming_equals_offline_whatever_the_blocks(codec, sizes):
     parts = pcm.split([size * FRAME_SAMPLES for size in sizes], dim=-1)
     assert torch.equal(torch.cat([codec.encode(part, encoder) for part in parts], dim=-1), codec.encode(pcm))
     heard = torch.cat([codec.decode(part, decoder) for part in codes.split(sizes, dim=-1)], dim=-1)
-    torch.testing.assert_close(heard, codec.decode(codes), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(heard, codec.decode(codes), **NEAR)
 
 
 @torch.no_grad()
@@ -63,7 +68,7 @@ def test_a_skipped_row_goes_on_as_if_nothing_had_come(codec):
     expected = codec.decode(codes)
     for row in (0, 1):
         assert torch.equal(torch.cat(got_codes[row], dim=-1), codec.encode(pcm)[row])
-        torch.testing.assert_close(torch.cat(got_sound[row], dim=-1), expected[row], atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(torch.cat(got_sound[row], dim=-1), expected[row], **NEAR)
 
 
 @torch.no_grad()
@@ -78,8 +83,8 @@ def test_a_reset_row_begins_anew_and_the_others_go_on(codec):
     later_codes, later_sound = codec.encode(pcm[..., half:], encoder), codec.decode(codes[..., 8:], decoder)
     assert torch.equal(later_codes[0], codec.encode(pcm)[0, :, 8:])
     assert torch.equal(later_codes[1], codec.encode(pcm[..., half:])[1])
-    torch.testing.assert_close(later_sound[0], codec.decode(codes)[0, :, half:], atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(later_sound[1], codec.decode(codes[..., 8:])[1], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(later_sound[0], codec.decode(codes)[0, :, half:], **NEAR)
+    torch.testing.assert_close(later_sound[1], codec.decode(codes[..., 8:])[1], **NEAR)
 
 
 @torch.no_grad()

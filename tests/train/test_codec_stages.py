@@ -38,7 +38,7 @@ def sound(corpus, tmp_path_factory):
 @pytest.mark.parametrize("changes", [{}, {"adversarial": 1.0, "feature_matching": 1.0}])
 def test_a_frozen_encoder_leaves_codes_as_they_are_bit_for_bit(sound, codec, changes):
     codec = copy.deepcopy(codec)
-    pcm, _ = SoundPack(sound).batch(0, 0, 2, 4)
+    pcm, *_ = SoundPack(sound).batch(0, 0, 2, 4)
     began = {name: value.clone() for name, value in codec.state_dict().items()}
     codes = codec.encode(pcm[:, None])
     trainer = CodecTrainer(codec, SoundPack(sound), replace(FIRST, freeze_encoder=True, **changes))
@@ -68,7 +68,7 @@ def test_second_stage_weighs_gradients_by_the_size_of_the_spectral_ones(sound, c
     trainer = CodecTrainer(
         copy.deepcopy(codec), SoundPack(sound), replace(SECOND, feature_matching=0.0, adversarial=0.5)
     )
-    pcm, _ = trainer.pack.batch(0, 0, 2, 4)
+    pcm, *_ = trainer.pack.batch(0, 0, 2, 4)
     more, _ = trainer.adversary.step(0, pcm.flip(0), pcm, torch.tensor(3.0))
     assert float(more.norm()) == pytest.approx(1.5, rel=1e-4)
 
@@ -132,6 +132,32 @@ def test_a_codec_goes_on_from_another_deeper_and_with_its_codebooks(tmp_path, so
     assert (learnt[book] - codec.state_dict()[book]).abs().mean() < 0.5 * codec.state_dict()[book].abs().mean()
 
 
+def test_a_codec_is_given_a_codebook_of_pitch(tmp_path, corpus, sound, codec):
+    """Its other codes stay what they were, and so do all of them once its reader no longer learns."""
+    pytest.importorskip("librosa")
+    pitched = grown(NanoCodecConfig(pitch=True), CONFIG)
+    assert pitched == replace(CONFIG, pitch=True) and grown(NanoCodecConfig(), pitched) == pitched
+    settings, start = replace(FIRST, freeze_encoder=True, frames=8), codec.state_dict()
+    with pytest.raises(UserError, match="train sound --pitch"):
+        train_codec(sound, tmp_path / "none", pitched, settings, start_from=start)
+    with pytest.raises(UserError, match="No voice was found"):  # in noise
+        pack_sound(corpus, tmp_path / "noise", pitch=True)
+        train_codec(tmp_path / "noise", tmp_path / "none", pitched, settings, start_from=start)
+    _dialogues(tmp_path)
+    pack_sound(tmp_path, tmp_path / "sound", pitch=True)
+    pcm, _, hertz = SoundPack(tmp_path / "sound").batch(0, 0, 4, 8)
+    assert hertz.shape == (4, 32) and 0 < float((hertz > 0).float().mean()) < 1
+    for run, weights, changes in (("one", start, {}), ("two", None, {"pitching": 0.0})):
+        weights = weights or load_checkpoint(tmp_path / "one")["codec"]
+        train_codec(tmp_path / "sound", tmp_path / run, pitched, replace(settings, **changes), start_from=weights)
+    codes = []
+    for run in ("one", "two"):
+        learnt = NanoCodec(pitched).eval()
+        learnt.load_state_dict(load_checkpoint(tmp_path / run)["codec"])
+        codes.append(learnt.encode(pcm[:, None]))
+    assert torch.equal(codes[0][:, :7], codec.encode(pcm[:, None])[:, :7]) and torch.equal(codes[0], codes[1])
+
+
 def test_phones_are_read_from_all_codebooks_where_wished(sound, codec):
     trainer = CodecTrainer(copy.deepcopy(codec), SoundPack(sound), replace(FIRST, whole=1.0))
     terms = trainer.step(0)
@@ -162,7 +188,7 @@ def test_codebook_0_learns_what_a_teacher_hears(corpus, teacher, tmp_path):
 
     main(["sound", "--corpus", str(corpus), "--out", str(tmp_path), "--teacher", str(teacher)])
     pack = SoundPack(tmp_path, str(teacher))
-    pcm, features = pack.batch(0, 0, 2, 8)
+    pcm, features, _ = pack.batch(0, 0, 2, 8)
     assert features.shape == (2, 8, 16) and features.dtype == torch.float32
     # What lies beside the sound is what the teacher says of it: 40 frames a dialogue, user's channel too.
     whole = (soundfile.read(corpus / "audio/1.flac", dtype="int16")[0])[:, 1]
@@ -204,7 +230,7 @@ def test_a_teacher_that_is_not_there_is_said_in_a_sentence(sound, tmp_path, corp
 def test_a_copy_is_as_late_as_its_original(codec):
     pcm = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE + 7).astype(np.float32)
     copy, codes = copied(codec, pcm)
-    assert len(copy) == len(pcm) - CONFIG.output_delay and codes.shape == (8, 51)
+    assert len(copy) == len(pcm) - CONFIG.delay and codes.shape == (8, 51)
 
 
 class _Perfect(NanoCodec):
@@ -215,7 +241,7 @@ class _Perfect(NanoCodec):
         return super().encode(pcm, state)
 
     def decode(self, codes, state=None):
-        return torch.nn.functional.pad(self.given, (self.config.output_delay, 0))[..., : self.given.shape[-1]]
+        return torch.nn.functional.pad(self.given, (self.config.delay, 0))[..., : self.given.shape[-1]]
 
 
 @pytest.mark.slow
@@ -231,6 +257,7 @@ def test_listening_to_a_perfect_codec_and_to_a_ruined_one(tmp_path):
         assert good["utterances"] == 4 and good["log_mel_db"] == pytest.approx(0.0, abs=1e-3)
         assert good["wer"]["copy"] <= good["wer"]["original"] + 0.1 < bad["wer"]["copy"]
         assert good["similarity"]["copy"] > 0.99 > bad["similarity"]["copy"]
+        assert good["pitch"]["semitones"] < 0.2 and good["pitch"]["voiced"] > 0.95
         assert good["similarity"]["other_speakers"] < good["similarity"]["copy"]
     assert all(1 <= used <= CONFIG.card for used in perfect["codebooks"]["used"])
     assert "agent" in table(perfect)

@@ -104,12 +104,15 @@ def test_corruption_spares_the_text_and_the_initial_column(pack, model):
     assert torch.equal(out[:, user][:, :, 1:][~hidden], columns[:, user][:, :, 1:][~hidden])
 
 
-def test_sound_alone_is_learnt_and_what_is_said_stays(pack, model):
-    trainer = LMTrainer(copy.deepcopy(model), pack, replace(EXACT, sound_only=True))
+@pytest.mark.parametrize("new_codes", [False, True])
+def test_sound_alone_is_learnt_and_what_is_said_stays(pack, model, new_codes):
+    trainer = LMTrainer(copy.deepcopy(model), pack, replace(EXACT, sound_only=True, new_codes=new_codes))
     before = copy.deepcopy(model.state_dict())
     terms = trainer.step(3)
     moved = {name for name, tensor in trainer.model.state_dict().items() if not torch.equal(tensor, before[name])}
-    assert moved and all(name.startswith(("depformer", "linears")) for name in moved)
+    codes = {name for name in moved if name.startswith("emb.")}
+    assert bool(codes) == new_codes
+    assert moved and all(name.startswith(("depformer", "linears")) for name in moved - codes)
     assert any("self_attn" in name for name in moved) and "depformer_in.0.weight" in moved
     plain = LMTrainer(copy.deepcopy(model), pack, EXACT).step(3)
     assert terms["semantic"] == plain["semantic"] and terms["acoustic"] == plain["acoustic"]
@@ -201,7 +204,7 @@ def test_a_step_whose_gradient_is_no_number_is_left_out_and_many_end_the_run(pac
 def test_packed_sound_keeps_levels_and_labels(corpus, sound):
     pack = SoundPack(sound)
     assert pack.phones == ["sil", "hh", "ow"]
-    pcm, labels = pack.batch(0, 0, 8, 10)
+    pcm, labels, _ = pack.batch(0, 0, 8, 10)
     assert pcm.shape == (8, 10 * 1920) and labels.shape == (8, 20)
     assert 0.02 < float(pcm.std()) < 0.12
     known = labels[labels != UNLABELLED]

@@ -1,7 +1,8 @@
 """A small codec with Mimi's contract: STFT in, causal ConvNeXt blocks, split RVQ, inverse STFT out.
 
 Log-magnitude spectra at 50 Hz → 12.5 Hz latents → codes → 100 Hz spectra with phase (Vocos, arXiv 2306.00814) → sound.
-Every part is causal, so a frame's codes need no sound after it; the decoded sound comes `output_delay` samples late,
+Or, with `pitch`, the last codebook holds the pitch of the voice, and the 100 Hz spectra are filters of its sound and of
+a noise. Every part is causal, so a frame's codes need no sound after it; the decoded sound comes `delay` samples late,
 which lets the decoder see what a window's end will sound like before it has to say its beginning. Knows no training
 losses.
 """
@@ -18,6 +19,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from personaplex.codec.base import Codec
+from personaplex.codec.blocks import Blocks, LayerStates, PastState
+from personaplex.codec.pitch import POINTS, PULSE, PitchReader, Throat, minimum_phase
 from personaplex.codec.quantize import SplitRVQ
 from personaplex.frames import FRAME_SAMPLES
 from personaplex.nn.state import State
@@ -30,7 +33,7 @@ class NanoCodecConfig:
     """Sizes of the small codec.
 
     Attributes:
-        codebooks: one semantic and the rest acoustic.
+        codebooks: one semantic and the rest acoustic, or with `pitch` the last one of pitch.
         card: entries of a codebook.
         codebook_dim: width of a codebook entry.
         dim: width at the frame rate (12.5 Hz).
@@ -44,7 +47,11 @@ class NanoCodecConfig:
         encoder_hop: samples between two of them.
         decoder_fft: samples of a synthesis window.
         decoder_hop: samples between two of them.
-        output_delay: samples by which the decoded sound comes later than the sound that was encoded.
+        output_delay: samples by which the decoded sound comes later than the sound that was encoded; with `pitch`
+            half a window of pulses more.
+        pitch: whether there is a codebook of pitch, by which the decoder is given its harmonics.
+        pitch_dim: width of the reader of pitch.
+        pitch_layers: blocks of it, at 50 Hz.
     """
 
     codebooks: int = 8
@@ -62,6 +69,14 @@ class NanoCodecConfig:
     decoder_fft: int = 960
     decoder_hop: int = 240
     output_delay: int = 480
+    pitch: bool = False
+    pitch_dim: int = 128
+    pitch_layers: int = 3
+
+    @property
+    def delay(self) -> int:
+        """Samples by which the decoded sound comes later than the sound that was encoded."""
+        return self.output_delay + self.pitch * PULSE // 2
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> NanoCodecConfig:
@@ -70,74 +85,8 @@ class NanoCodecConfig:
         return cls(**{name: value for name, value in config.items() if name in known})
 
 
-class PastState(State):
-    """The last inputs of a causal layer, `[B, past, C]`."""
-
-    def __init__(self, batch: int, past: int, channels: int, like: torch.Tensor):
-        self.past = torch.zeros(batch, past, channels, dtype=like.dtype, device=like.device)
-
-    def extend(self, x: torch.Tensor) -> torch.Tensor:
-        """Put the past before `x [B, T, C]` and remember its end."""
-        full = torch.cat([self.past, x], dim=1)
-        self.keep(self.past, full[:, full.shape[1] - self.past.shape[1] :])
-        return full
-
-
-class DepthwiseConv(nn.Module):
-    """A causal depthwise convolution over time as shifted products: faster on a CPU, both ways, than a conv1d."""
-
-    def __init__(self, dim: int, kernel: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(kernel, dim) * kernel**-0.5)
-        self.bias = nn.Parameter(torch.zeros(dim))
-
-    def init_state(self, batch: int) -> PastState:
-        """The state before the first sample."""
-        return PastState(batch, self.weight.shape[0] - 1, self.weight.shape[1], self.weight)
-
-    def forward(self, x: torch.Tensor, state: PastState | None = None) -> torch.Tensor:
-        """Convolve `[B, T, C]` along T."""
-        taps, length = self.weight.shape[0], x.shape[1]
-        full = F.pad(x, (0, 0, taps - 1, 0)) if state is None else state.extend(x)
-        if state is not None and length <= 16:  # a frame: there the count of operations costs more than what they do
-            if length == 1:
-                return (full * self.weight).sum(1, keepdim=True).add_(self.bias)
-            return (full.unfold(1, taps, 1) * self.weight.t()).sum(-1).add_(self.bias)
-        out: torch.Tensor = self.bias
-        for tap in range(taps):
-            out = out + full[:, tap : tap + length] * self.weight[tap]
-        return out
-
-
-class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution, norm, two linear maps, on a scaled residual branch (arXiv 2201.03545)."""
-
-    def __init__(self, dim: int, config: NanoCodecConfig):
-        super().__init__()
-        self.conv = DepthwiseConv(dim, config.kernel)
-        self.norm = nn.LayerNorm(dim)
-        self.up = nn.Linear(dim, config.expansion * dim)
-        self.down = nn.Linear(config.expansion * dim, dim)
-        self.scale = nn.Parameter(torch.full((dim,), 0.1))
-
-    def init_state(self, batch: int) -> PastState:
-        """The state before the first sample."""
-        return self.conv.init_state(batch)
-
-    def forward(self, x: torch.Tensor, state: PastState | None = None) -> torch.Tensor:
-        """Map `[B, T, C]` to the same shape."""
-        return torch.addcmul(x, self.scale, self.down(F.gelu(self.up(self.norm(self.conv(x, state))))))
-
-
-class LayerStates(State):
-    """States of a sequence of layers."""
-
-    def __init__(self, parts: list[PastState]):
-        self.parts = parts
-
-
-def _parts(state: LayerStates | None, count: int) -> Sequence[PastState | None]:
-    return [None] * count if state is None else state.parts
+def _parts(state: LayerStates | None) -> Sequence[Any] | None:
+    return None if state is None else state.parts
 
 
 class SoundEncoder(nn.Module):
@@ -150,36 +99,38 @@ class SoundEncoder(nn.Module):
         self.window: torch.Tensor
         self.register_buffer("window", torch.hann_window(config.encoder_fft), persistent=False)
         self.inp = nn.Linear(config.encoder_fft // 2 + 1, config.fast_dim)
-        self.fast = nn.ModuleList([ConvNeXtBlock(config.fast_dim, config) for _ in range(config.encoder_layers)])
+        self.fast = Blocks(config.encoder_layers, config.fast_dim, config.expansion, config.kernel)
         self.fold = nn.Linear(self.ratio * config.fast_dim, config.dim)
-        self.slow = nn.ModuleList([ConvNeXtBlock(config.dim, config) for _ in range(config.latent_layers)])
+        self.slow = Blocks(config.latent_layers, config.dim, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.dim)
 
     def init_state(self, batch: int) -> LayerStates:
         """The state before the first sample."""
         past = PastState(batch, self.config.encoder_fft - self.config.encoder_hop, 1, self.inp.weight)
-        return LayerStates([past, *(block.init_state(batch) for block in [*self.fast, *self.slow])])
+        return LayerStates([past, LayerStates(self.fast.init_states(batch)), LayerStates(self.slow.init_states(batch))])
 
-    def forward(self, pcm: torch.Tensor, state: LayerStates | None = None) -> torch.Tensor:
-        """Encode whole frames of sound."""
+    def spectra(self, pcm: torch.Tensor, state: PastState | None = None) -> torch.Tensor:
+        """Log magnitudes of whole frames of sound, `[B, N, encoder_fft / 2 + 1]`, those of speech around 0 to 1."""
         config = self.config
-        states = _parts(state, 1 + len(self.fast) + len(self.slow))
         past = config.encoder_fft - config.encoder_hop
-        first = states[0]
-        full = F.pad(pcm, (past, 0)) if first is None else first.extend(pcm[..., None])[..., 0]
+        full = F.pad(pcm, (past, 0)) if state is None else state.extend(pcm[..., None])[..., 0]
         windows = full.unfold(-1, config.encoder_fft, config.encoder_hop) * self.window
         magnitude = torch.fft.rfft(windows).abs() / math.sqrt(config.encoder_fft)
-        x = self.inp((magnitude.clamp(min=_FLOOR).log() - math.log(_FLOOR)) * 0.25 - 0.5)
-        for block, part in zip(self.fast, states[1 : 1 + len(self.fast)], strict=True):
-            x = block(x, part)
+        return (magnitude.clamp(min=_FLOOR).log() - math.log(_FLOOR)) * 0.25 - 0.5
+
+    def latents(self, spectra: torch.Tensor, states: Sequence[Any] = (None, None)) -> torch.Tensor:
+        """What is quantized, `[B, T, dim]`; the states of the fast and of the slow blocks, if they go on."""
+        x = self.fast(self.inp(spectra), _parts(states[0]))
         x = self.fold(x.unflatten(1, (-1, self.ratio)).flatten(2))
-        for block, part in zip(self.slow, states[1 + len(self.fast) :], strict=True):
-            x = block(x, part)
-        return self.norm(x)
+        return self.norm(self.slow(x, _parts(states[1])))
+
+    def forward(self, pcm: torch.Tensor) -> torch.Tensor:
+        """Encode whole frames of sound."""
+        return self.latents(self.spectra(pcm))
 
 
 class SoundDecoder(nn.Module):
-    """Latents `[B, T, dim]` → sound `[B, 1920 * T]`."""
+    """Latents `[B, T, dim]`, and the pitch where there is a codebook of it → sound `[B, 1920 * T]`."""
 
     def __init__(self, config: NanoCodecConfig):
         super().__init__()
@@ -187,31 +138,34 @@ class SoundDecoder(nn.Module):
         self.ratio = FRAME_SAMPLES // config.decoder_hop
         self.window: torch.Tensor
         self.register_buffer("window", torch.hann_window(config.decoder_fft), persistent=False)
-        self.slow = nn.ModuleList([ConvNeXtBlock(config.dim, config) for _ in range(config.latent_layers)])
+        self.throat = Throat(config.decoder_fft) if config.pitch else None
+        self.pitch = nn.Linear(2 * POINTS, config.dim, bias=False) if config.pitch else None
+        self.slow = Blocks(config.latent_layers, config.dim, config.expansion, config.kernel)
         self.unfold = nn.Linear(config.dim, self.ratio * config.fast_dim)
-        self.fast = nn.ModuleList([ConvNeXtBlock(config.fast_dim, config) for _ in range(config.decoder_layers)])
+        self.fast = Blocks(config.decoder_layers, config.fast_dim, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.fast_dim)
         self.out = nn.Linear(config.fast_dim, 2 * (config.decoder_fft // 2 + 1))
 
     def init_state(self, batch: int) -> LayerStates:
         """The state before the first frame."""
         tail = PastState(batch, self.config.decoder_fft - self.config.decoder_hop, 1, self.out.weight)
-        return LayerStates([tail, *(block.init_state(batch) for block in [*self.slow, *self.fast])])
+        blocks = [LayerStates(part.init_states(batch)) for part in (self.slow, self.fast)]
+        return LayerStates([tail, *blocks, *([] if self.throat is None else [self.throat.init_state(batch)])])
 
-    def forward(self, latents: torch.Tensor, state: LayerStates | None = None) -> torch.Tensor:
-        """Decode whole frames."""
-        config = self.config
-        states = _parts(state, 1 + len(self.fast) + len(self.slow))
-        x = latents
-        for block, part in zip(self.slow, states[1 : 1 + len(self.slow)], strict=True):
-            x = block(x, part)
-        x = self.unfold(x).unflatten(2, (self.ratio, -1)).flatten(1, 2)
-        for block, part in zip(self.fast, states[1 + len(self.slow) :], strict=True):
-            x = block(x, part)
-        log_magnitude, phase = self.out(self.norm(x)).float().chunk(2, dim=-1)
-        spectrum = torch.polar(log_magnitude.clamp(max=5.0).exp(), phase)
-        windows = torch.fft.irfft(spectrum, n=config.decoder_fft) * self.window
-        return self._overlap_add(windows, states[0])
+    def forward(
+        self, latents: torch.Tensor, pitch: torch.Tensor | None = None, state: LayerStates | None = None
+    ) -> torch.Tensor:
+        """Decode whole frames; `pitch [B, T, 2 * POINTS]` is needed where there is a codebook of it."""
+        tail, slow, fast, *throat = [None] * 4 if state is None else state.parts
+        x = latents if self.pitch is None else latents + self.pitch(pitch)
+        x = self.unfold(self.slow(x, _parts(slow))).unflatten(2, (self.ratio, -1)).flatten(1, 2)
+        one, other = self.out(self.norm(self.fast(x, _parts(fast)))).float().chunk(2, dim=-1)
+        if self.throat is None:
+            spectrum = torch.polar(one.clamp(max=5.0).exp(), other)  # a log magnitude, a phase
+            return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.decoder_fft) * self.window, tail)
+        pulses, noise = self.throat(pitch, throat[0] if throat else None)  # two log magnitudes
+        spectrum = pulses * minimum_phase(one.clamp(max=5.0)) + noise * minimum_phase(other.clamp(max=5.0))
+        return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.decoder_fft), tail)
 
     def _overlap_add(self, windows: torch.Tensor, tail: PastState | None) -> torch.Tensor:
         """Sum windows `[B, N, fft]` at their hops, each window's first sample being the first of its own hop."""
@@ -245,13 +199,24 @@ class NanoCodec(Codec):
         self.card = config.card
         self.encoder = SoundEncoder(config)
         self.quantizer = SplitRVQ(
-            config.dim, config.codebook_dim, config.card, semantic=1, acoustic=config.codebooks - 1
+            config.dim,
+            config.codebook_dim,
+            config.card,
+            semantic=1,
+            acoustic=config.codebooks - 1 - config.pitch,
         )
+        self.pitch: PitchReader | None = None
+        if config.pitch:
+            bins = config.encoder_fft // 2 + 1
+            self.pitch = PitchReader(
+                bins, config.pitch_dim, config.pitch_layers, config.card, config.expansion, config.kernel
+            )
         self.decoder = SoundDecoder(config)
 
     def init_encoder_state(self, batch: int, max_frames: int = 1) -> LayerStates:
         """Empty encoder state; `max_frames` is not needed here."""
-        return self.encoder.init_state(batch)
+        pitch = [] if self.pitch is None else [LayerStates(self.pitch.blocks.init_states(batch))]
+        return LayerStates([*self.encoder.init_state(batch).parts, *pitch])
 
     def init_decoder_state(self, batch: int, max_frames: int = 1) -> LayerStates:
         """Empty decoder state; `max_frames` is not needed here."""
@@ -261,10 +226,19 @@ class NanoCodec(Codec):
         """Sound float `[B, 1, 1920 * T]` → codes int64 `[B, K, T]`."""
         assert state is None or isinstance(state, LayerStates)
         self.check_pcm(pcm)
-        return self.quantizer.encode(self.encoder(pcm[:, 0], state).transpose(1, 2))
+        past, fast, slow, *pitch = [None] * 4 if state is None else state.parts
+        spectra = self.encoder.spectra(pcm[:, 0], past)
+        codes = self.quantizer.encode(self.encoder.latents(spectra, (fast, slow)).transpose(1, 2))
+        if self.pitch is None:
+            return codes
+        return torch.cat([codes, self.pitch.encode(spectra, _parts(pitch[0]))], dim=1)
 
     def decode(self, codes: torch.Tensor, state: State | None = None) -> torch.Tensor:
         """Codes int64 `[B, K, T]` → sound float `[B, 1, 1920 * T]`."""
         assert state is None or isinstance(state, LayerStates)
         self.check_codes(codes)
-        return self.decoder(self.quantizer.decode(codes).transpose(1, 2), state)[:, None]
+        pitch = None
+        if self.pitch is not None:
+            codes, last = codes[:, :-1], codes[:, -1]
+            pitch = self.pitch.codebook.lookup(last)
+        return self.decoder(self.quantizer.decode(codes).transpose(1, 2), pitch, state)[:, None]

@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         help="store a speech encoder's features too: a name on the Hugging Face hub, or a folder [phones: none]",
     )
 
+    sound.add_argument("--pitch", action="store_true", help="track the voices' pitch too, for `train codec --pitch`")
+
     codec = commands.add_parser("codec", help="train the small codec on packed sound")
     codec.add_argument("--sound", type=Path, required=True, help="folder that `train sound` wrote")
     _start_from(codec)
@@ -235,7 +237,7 @@ def _tokenizer(arguments: argparse.Namespace) -> None:
 def _sound(arguments: argparse.Namespace) -> None:
     from personaplex.train.sound import pack_sound
 
-    pack_sound(arguments.corpus, arguments.out, arguments.hours, arguments.teacher)
+    pack_sound(arguments.corpus, arguments.out, arguments.hours, arguments.teacher, arguments.pitch)
 
 
 def _codec(arguments: argparse.Namespace) -> None:
@@ -310,6 +312,8 @@ def _lm(arguments: argparse.Namespace) -> None:
         raise UserError(
             "--sound-only learns how the agent sounds; examples of --text-only and --dictation hold nothing of that."
         )
+    if settings.new_codes and not settings.sound_only:
+        raise UserError("--new-codes is for --sound-only; without it all of the model learns, its embeddings too.")
     if arguments.scripts is not None and not drawing.text_only:
         raise UserError("--scripts is for examples without sound; say how many with --text-only, such as 0.15")
     start = None if arguments.start_from is None else lm_to_start_from(arguments.start_from)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
+from personaplex.codec.pitch import POINTS, heights
 from personaplex.errors import UserError
 from personaplex.train.discriminator import Discriminator, adversarial_losses
 from personaplex.train.precision import half_precision
-from personaplex.train.run import Run, cosine_rate
+from personaplex.train.run import Run, cosine_rate, has_checkpoint
 from personaplex.train.semantic import semantic_reader
-from personaplex.train.sound import PHONES, SoundPack
+from personaplex.train.sound import PHONES, Crops, SoundPack
 from personaplex.train.spectral import SpectralLoss
-from personaplex.train.vq import CodebookTrainer
+from personaplex.train.vq import CodebookTrainer, fit_pitch
 
+_FRAMES_OF_PITCH = 60_000  # that its codebook is fitted to
+_LOUDNESS = 0.04  # of a window of Vocos' of magnitude 1 over a filtered one's
 _DEPTHS = ("encoder_layers", "latent_layers", "decoder_layers")
 
 
@@ -42,7 +48,9 @@ class CodecTraining:
             a discriminator.
         feature_matching: weight of the feature-matching loss, likewise.
         discriminator_rate: peak learning rate of the discriminator.
-        freeze_encoder: leave the encoder and the codebooks as they are, so that codes stay valid.
+        pitching: weight of the loss of pitch, of a codec that has a codebook of it; 0 leaves its reader as it is.
+        freeze_encoder: leave the encoder and the codebooks as they are, so that codes stay valid. A reader of pitch
+            goes on learning all the same, unless its loss weighs 0.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16, but for CPUs that are slow at it (without AVX-512).
     """
@@ -60,6 +68,7 @@ class CodecTraining:
     adversarial: float = 0.0
     feature_matching: float = 0.0
     discriminator_rate: float = 3e-4
+    pitching: float = 1.0
     freeze_encoder: bool = False
     seed: int = 0
     bf16: bool = True
@@ -82,8 +91,11 @@ class CodecTrainer:
         self.books = CodebookTrainer(codec.quantizer, settings.seed)
         self.spectral = SpectralLoss().to(device)
         readers = [self.reader] if self.whole is None else [self.reader, self.whole]
-        trained = codec.decoder if settings.freeze_encoder else nn.ModuleList([codec, *readers])
-        self.parameters = list(trained.parameters())
+        self.pitch = codec.pitch if settings.pitching else None
+        trained = nn.ModuleList(
+            [codec.decoder] if settings.freeze_encoder else [codec.encoder, *readers, codec.decoder, codec.quantizer]
+        )
+        self.parameters = [*trained.parameters(), *([] if self.pitch is None else self.pitch.parameters())]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, betas=(0.8, 0.99), weight_decay=0.0)
         self.adversary: Adversary | None = None
         if settings.adversarial or settings.feature_matching:
@@ -131,37 +143,58 @@ class CodecTrainer:
         if self.adversary is not None:
             self.adversary.restore(state["adversary"])
 
-    def copies(self, pcm: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The codec's copy of `pcm [B, N]`, `[B, N]`, and the losses of the encoder's side, none where it is frozen."""
-        codec, settings = self.codec, self.settings
+    def copies(self, crops: Crops) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The codec's copy of the sound, `[B, N]`, and the losses of the encoder's side, only pitch's if it is frozen.
+
+        The decoder is given the pitch as it was tracked, so that its harmonics lie where the original's do.
+        """
+        codec, settings, pcm, labels = self.codec, self.settings, crops.sound, crops.labels
+        pitch, pitch_terms = self._pitch(crops)
         if settings.freeze_encoder:
             with torch.no_grad():  # not in bfloat16: these are the codes that will be decoded
-                latents = codec.quantizer.decode(codec.encode(pcm[:, None])).transpose(1, 2)
+                codes = codec.quantizer.encode(codec.encoder(pcm).transpose(1, 2))
+                latents = codec.quantizer.decode(codes).transpose(1, 2)
         with half_precision(pcm.device, settings.bf16):
             if settings.freeze_encoder:
-                return codec.decoder(latents), {}
+                return codec.decoder(latents, pitch), pitch_terms
             quantized = self.books(codec.encoder(pcm).transpose(1, 2))
             terms = {"commitment": quantized.commitment, **self.reader(quantized.first, labels)}
             latents = quantized.first + quantized.rest
             if self.whole is not None:
                 terms |= {f"whole_{name}": term for name, term in self.whole(latents, labels).items()}
-            return codec.decoder(latents.transpose(1, 2)), terms
+            return codec.decoder(latents.transpose(1, 2), pitch), terms | pitch_terms
+
+    def _pitch(self, crops: Crops) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
+        """The true pitch `[B, T, 8]`, and how far the reader is from it; nothing of a codec without pitch."""
+        if self.codec.pitch is None:
+            return None, {}
+        if crops.pitch is None:
+            raise UserError("The codec has a codebook of pitch; pack its sound with: train sound --pitch")
+        truth = heights(crops.pitch.unflatten(1, (-1, POINTS)))
+        if self.pitch is None:
+            return truth, {}
+        with half_precision(crops.sound.device, self.settings.bf16):
+            height, logit = self.pitch(self.codec.encoder.spectra(crops.sound)).float().chunk(2, dim=-1)
+        true_height, voice = truth.chunk(2, dim=-1)
+        voiced = (voice > 0).float()
+        octaves = ((height - true_height).abs() * voiced).sum() / voiced.sum().clamp(min=1)
+        return truth, {"octaves": octaves, "voicing": F.binary_cross_entropy_with_logits(logit, voiced)}
 
     def step(self, step: int) -> dict[str, float]:
         """Take one step; returns its loss terms."""
         settings, adversary = self.settings, self.adversary
         _set_rate(self.optimizer, cosine_rate(step, settings.steps, settings.rate, settings.warmup))
-        pcm, labels = (
-            part.to(self.device) for part in self.pack.batch(settings.seed, step, settings.batch, settings.frames)
-        )
-        copy, terms = self.copies(pcm, labels)
-        delay = self.codec.config.output_delay
+        drawn = self.pack.batch(settings.seed, step, settings.batch, settings.frames)
+        crops = Crops(*(None if part is None else part.to(self.device) for part in drawn))
+        copy, terms = self.copies(crops)
+        pcm, delay = crops.sound, self.codec.config.delay
         late, original = copy[:, delay:], pcm[:, : pcm.shape[1] - delay]
         mel, magnitude = self.spectral(late, original)
         spectral = mel + settings.magnitude * magnitude
         loss = spectral + settings.commitment * terms.get("commitment", 0.0)
         for name, weight in (("phone", settings.phone), ("distillation", settings.distillation)):
             loss = loss + weight * terms.get(name, 0.0) + settings.whole * weight * terms.get(f"whole_{name}", 0.0)
+        loss = loss + settings.pitching * (terms.get("octaves", 0.0) + terms.get("voicing", 0.0))
         self.optimizer.zero_grad(set_to_none=True)
         terms = {"loss": loss, "mel": mel, "magnitude": magnitude, **terms}
         if adversary is None:
@@ -236,24 +269,44 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def grown(config: NanoCodecConfig, begun: NanoCodecConfig) -> NanoCodecConfig | None:
-    """The sizes of a codec that goes on from `begun` when `config` is asked for: deeper if wished, else the same.
+    """The sizes of a codec that goes on from `begun` when `config` is asked for: deeper or with pitch, else the same.
 
     What `config` leaves at its default is as it was begun. Returns None where it asks for another width, or for less.
     """
     had, default = asdict(begun), asdict(NanoCodecConfig())
+    new = set() if begun.pitch else {"pitch", "pitch_dim", "pitch_layers"}
     asked = {name: size for name, size in asdict(config).items() if size not in (had[name], default[name])}
-    if any(name not in _DEPTHS or size < had[name] for name, size in asked.items()):
+    if any(name not in new and (name not in _DEPTHS or size < had[name]) for name, size in asked.items()):
         return None
     return replace(begun, **asked)
 
 
 def begin_codec_with(codec: NanoCodec, weights: dict[str, torch.Tensor]) -> None:
-    """Give a new codec another's weights; blocks that it has more of begin as nothing: they add zero to what passes."""
+    """Give a new codec another's weights; blocks that it has more of begin as nothing: they add zero to what passes.
+
+    Where it has a codebook of pitch and the other has none, that one takes the last one's place.
+    """
     own = codec.state_dict()
     for name in own.keys() - weights.keys():
-        if name.endswith(".scale"):
+        if name.endswith(".scale") and not name.startswith("pitch."):
             own[name].zero_()
+    if codec.pitch is not None and not _has_pitch(weights):
+        weights = {name: tensor for name, tensor in weights.items() if name in own} | _filters(weights)
     codec.load_state_dict(own | weights)
+
+
+def _has_pitch(weights: Mapping[str, torch.Tensor]) -> bool:
+    return any(name.startswith("pitch.") for name in weights)
+
+
+def _filters(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The decoder's last map, which gave magnitudes and phases, giving magnitudes twice: of pulses and of noise."""
+    out = {}
+    for name in ("decoder.out.weight", "decoder.out.bias"):
+        magnitude = weights[name].chunk(2)[0]
+        out[name] = torch.cat([magnitude, magnitude])
+    out["decoder.out.bias"] = out["decoder.out.bias"] + math.log(_LOUDNESS)
+    return out
 
 
 def train_codec(
@@ -290,6 +343,8 @@ def train_codec(
     trainer = CodecTrainer(codec, SoundPack(pack_folder, teacher), settings, device)
     if start_from is not None:
         trainer.books.go_on()
+    if codec.pitch is not None and not _has_pitch(start_from or {}) and not has_checkpoint(run_folder):
+        fit_pitch(codec.pitch.codebook, trainer.pack.pitches(_FRAMES_OF_PITCH, settings.seed), seed=settings.seed)
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "codec")
     for step in run:
         run.log(trainer.step(step))

@@ -63,8 +63,9 @@ def listen(codec: NanoCodec, corpus: Path, count: int = 40) -> dict[str, Any]:
     Returns:
         For `agent` and `user`: `utterances`; `wer` of the `original` and the `copy`; `similarity` of a `copy` with its
         original (0 where nobody can be heard in it), of two originals of the `same_speaker` and of `other_speakers`
-        (None without such); `log_mel_db`. For `codebooks`: `used` entries and `perplexity` of each, over frames of
-        speech, out of `card`. And what listened, `asr` and `speaker`.
+        (None without such); `pitch` as median `semitones` between copy and original (None where they never have a voice
+        at once) and the share of points where both or neither are `voiced`; `log_mel_db`. For `codebooks`: `used`
+        entries and `perplexity` of each, over frames of speech, out of `card`. And what listened, `asr` and `speaker`.
 
     Raises:
         UserError: when the corpus has no manifest or too few utterances, or an engine that listens is absent.
@@ -83,15 +84,16 @@ def listen(codec: NanoCodec, corpus: Path, count: int = 40) -> dict[str, Any]:
 
 def table(figures: dict[str, Any]) -> str:
     """What `listen` found, as lines to read."""
-    lines = [
-        f"{'':8}{'utterances':>11}{'WER':>8}{'of copy':>9}{'similarity':>12}{'same':>7}{'others':>8}{'log-mel':>10}"
-    ]
+    heads = f"{'':8}{'utterances':>11}{'WER':>8}{'of copy':>9}{'similarity':>12}{'same':>7}{'others':>8}"
+    lines = [f"{heads}{'pitch':>8}{'voiced':>8}{'log-mel':>10}"]
     for who, _ in _CHANNELS:
         part = figures[who]
-        wer, alike = part["wer"], part["similarity"]
+        wer, alike, pitch = part["wer"], part["similarity"], part["pitch"]
+        off = "-" if pitch["semitones"] is None else f"{pitch['semitones']:.1f} st"
         lines.append(
             f"{who:8}{part['utterances']:11}{wer['original']:8.1%}{wer['copy']:9.1%}{_cosine(alike['copy']):>12}"
-            f"{_cosine(alike['same_speaker']):>7}{_cosine(alike['other_speakers']):>8}{part['log_mel_db']:7.2f} dB"
+            f"{_cosine(alike['same_speaker']):>7}{_cosine(alike['other_speakers']):>8}"
+            f"{off:>8}{pitch['voiced']:8.1%}{part['log_mel_db']:7.2f} dB"
         )
     books = figures["codebooks"]
     lines.append(f"entries used, of {books['card']}: " + ", ".join(str(used) for used in books["used"]))
@@ -140,7 +142,7 @@ def copied(codec: NanoCodec, pcm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     padded = np.pad(pcm, (0, -len(pcm) % FRAME_SAMPLES))
     codes = codec.encode(torch.from_numpy(padded)[None, None])
     copy = codec.decode(codes)[0, 0].numpy()
-    return copy[codec.config.output_delay : len(pcm)], codes[0].numpy()
+    return copy[codec.config.delay : len(pcm)], codes[0].numpy()
 
 
 def _spans(alignments: Sequence[Any], name: str) -> list[tuple[str, float, float]]:
@@ -195,7 +197,23 @@ def _measure(utterances: list[Utterance]) -> dict[str, Any]:
             "same_speaker": pairs(lambda one, other: one.speaker == other.speaker),
             "other_speakers": pairs(lambda one, other: one.speaker != other.speaker),
         },
+        "pitch": _melodies(utterances),
         "log_mel_db": 20 * float(np.mean(distances)),
+    }
+
+
+def _melodies(utterances: list[Utterance]) -> dict[str, float | None]:
+    """How far the copies' pitch is from the originals'."""
+    from personaplex.speech.pitch import track_pitch
+
+    pairs = np.concatenate(
+        [np.stack([track_pitch(each.original[: len(each.copy)]), track_pitch(each.copy)]) for each in utterances],
+        axis=1,
+    )
+    one, other = pairs[:, (pairs > 0).all(axis=0)]
+    return {
+        "semitones": float(np.median(np.abs(12 * np.log2(other / one)))) if len(one) else None,
+        "voiced": float(((pairs[0] > 0) == (pairs[1] > 0)).mean()),
     }
 
 

@@ -31,6 +31,9 @@ zero and belong near one."""
 SOUND = ("depformer", "linears", "voiceprint")
 """What the names of the parameters begin with that choose how a frame sounds, once it is decided what is said."""
 
+CODES = "emb."
+"""What the names of the parameters begin with by which the temporal transformer reads codes."""
+
 MOST_LOST = 4
 """Steps on end that may be left out for a gradient that is no number."""
 
@@ -55,8 +58,9 @@ class LMTrainer:
             kind: [] for kind in ("matrix", "inner", "stacked", "gain", "other")
         }
         kinds["other"] += self.foresight.parameters()
+        learnt = (*SOUND, CODES) if settings.new_codes else SOUND
         for name, parameter in model.named_parameters():
-            if settings.sound_only and not name.startswith(SOUND):
+            if settings.sound_only and not name.startswith(learnt):
                 parameter.requires_grad_(False)
                 continue
             kinds[_kind(name, parameter)].append(parameter)

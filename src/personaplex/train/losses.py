@@ -68,7 +68,7 @@ def _learnt(model: LanguageModel, batch: Batch, settings: LMTraining, random: to
             # What comes of the last column is not written yet.
             written = torch.cat([words[:, 1:], words.new_full((len(words), 1), layout.text_pad)], dim=1)
             targets[own.cpu(), :, -1] = to_write(labels, written, batch.begins, layout)
-    with torch.set_grad_enabled(not settings.sound_only):
+    with torch.set_grad_enabled(not settings.sound_only or settings.new_codes):
         hidden = model.temporal(model.embed(inputs))
 
     def chosen(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -32,6 +32,8 @@ class LMTraining:
         foresight: weight of foreseeing who will speak in the next two seconds, by a map that only training has.
         sound_only: the depth transformer alone learns, and what tells it of the voice: what the model hears, and what
             it says and when, stay as they are. Examples must have sound.
+        new_codes: with `sound_only` the embeddings of the codes learn too, by the losses of words as well: for a codec
+            whose codes are others than the ones the model knows.
         silent: share of the agent's silent frames whose sound is learnt.
         timbre: share of the frames whose sound is learnt in which all of it is; of the others, codebook 0 alone.
         corrupt: share of the user's codes, and of the agent's past codebook 0, replaced at random on the input.
@@ -72,6 +74,7 @@ class LMTraining:
     heard_padding: float = 0.2
     foresight: float = 0.3
     sound_only: bool = False
+    new_codes: bool = False
     silent: float = 0.06
     timbre: float = 0.4
     corrupt: float = 0.1

@@ -10,31 +10,39 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from personaplex.errors import UserError
-from personaplex.frames import FRAME_SAMPLES, SAMPLE_RATE
+from personaplex.frames import FRAME_SAMPLES, PITCH_SAMPLES, SAMPLE_RATE
 
 LABEL_SAMPLES = FRAME_SAMPLES // 2  # one phone label for each 40 ms
 UNLABELLED = 255
+_POINTS = FRAME_SAMPLES // PITCH_SAMPLES
 PHONES = "phones"  # the teacher that is always there: the synthesiser's labels
 
 
-def pack_sound(corpus: Path, out: Path, hours: float | None = None, teacher: str = PHONES) -> None:
+def pack_sound(corpus: Path, out: Path, hours: float | None = None, teacher: str = PHONES, pitch: bool = False) -> None:
     """Write sound as int16 `[N, 2]`, its phones as uint8 `[N / 960, 2]`, features as float16 `[N / 1920, 2, D]`.
+
+    And its pitch, where wished, as float16 `[N / 480, 2]`: Hz, 0 where unvoiced.
 
     Args:
         corpus: a folder with `data.jsonl`.
         out: folder to write; replaced if it exists.
         hours: stop after so much.
         teacher: `phones`, or a speech encoder (of the hub, or a folder) whose features are stored too.
+        pitch: track the voices' pitch too, for a codec that has a codebook of it.
 
     Raises:
-        UserError: when the corpus has no manifest, or the teacher can not be had.
+        UserError: when the corpus has no manifest, or the teacher or the pitch tracker can not be had.
     """
+    from tqdm import tqdm
+
     from personaplex.audio import read_pcm16  # audio libraries live there
+    from personaplex.speech.pitch import track_pitch
     from personaplex.train.teacher import Teacher
 
     manifest = corpus / "data.jsonl"
@@ -50,8 +58,9 @@ def pack_sound(corpus: Path, out: Path, hours: float | None = None, teacher: str
         sound = files.enter_context((out / "sound.i16").open("wb"))
         labels = files.enter_context((out / "phones.u8").open("wb"))
         features = None if encoder is None else files.enter_context((out / "features.f16").open("wb"))
+        pitches = files.enter_context((out / "pitch.f16").open("wb")) if pitch else None
         total = 0
-        for item in items:
+        for item in tqdm(items, "sound", unit="dialogue"):
             if limit is not None and total >= limit:
                 break
             path = corpus / item["path"]
@@ -67,9 +76,12 @@ def pack_sound(corpus: Path, out: Path, hours: float | None = None, teacher: str
             if encoder is not None and features is not None:
                 both = [encoder.features(pcm[:, channel]) for channel in (0, 1)]
                 features.write(np.ascontiguousarray(np.stack(both, axis=1), dtype=np.float16).tobytes())
+            if pitches is not None:
+                both = [track_pitch(pcm[:, channel].astype(np.float32) / 32768) for channel in (0, 1)]
+                pitches.write(np.ascontiguousarray(np.stack(both, axis=1), dtype=np.float16).tobytes())
             lengths.append(frames)
             total += len(pcm)
-    index = {"frames": lengths, "phones": list(phones)}
+    index: dict[str, Any] = {"frames": lengths, "phones": list(phones), "pitch": pitch}
     if encoder is not None:
         index |= {"teacher": teacher, "width": encoder.width}
     (out / "index.json").write_text(json.dumps(index))
@@ -85,6 +97,20 @@ def _paint(label: np.ndarray, meta: dict, who: str, phones: dict[str, int]) -> N
     for phone, start, end in meta.get("phones", {}).get(who, []):
         index = 0 if phone in ("pau", "sil", "h#") else phones.setdefault(phone, len(phones))
         label[round(start / seconds) : round(end / seconds)] = index
+
+
+class Crops(NamedTuple):
+    """What a step of the codec's trainer learns from.
+
+    Attributes:
+        sound: float32 `[B, frames * 1920]`.
+        labels: phone labels int64 `[B, frames * 2]`, or the teacher's features float32 `[B, frames, width]`.
+        pitch: Hz at every 480th sample, 0 where unvoiced, float32 `[B, frames * 4]`; None where it was not tracked.
+    """
+
+    sound: torch.Tensor
+    labels: torch.Tensor
+    pitch: torch.Tensor | None
 
 
 class SoundPack:
@@ -114,17 +140,16 @@ class SoundPack:
         if teacher != PHONES:
             features = np.memmap(folder / "features.f16", dtype=np.float16, mode="r")
             self._features = features.reshape(-1, 2, self.width)
+        self._pitch: np.ndarray | None = None
+        if index.get("pitch"):
+            self._pitch = np.memmap(folder / "pitch.f16", dtype=np.float16, mode="r").reshape(-1, 2)
         self._speech = [np.flatnonzero(self._labels[::2, channel] != 0) for channel in (0, 1)]
 
-    def batch(self, seed: int, step: int, size: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, seed: int, step: int, size: int, frames: int) -> Crops:
         """Crops for one step, the same for the same seed and step.
 
         Nine in ten crops hold speech. Half are the agent's; the user's come at many levels already, the agent's are
         varied by ±6 dB here.
-
-        Returns:
-            Sound float32 `[size, frames * 1920]`, and phone labels int64 `[size, frames * 2]` or the teacher's features
-            float32 `[size, frames, width]`.
         """
         random = np.random.default_rng((seed, step))
         sound = np.empty((size, frames * FRAME_SAMPLES), dtype=np.float32)
@@ -132,6 +157,7 @@ class SoundPack:
             labels = np.empty((size, frames * 2), dtype=np.int64)
         else:
             labels = np.empty((size, frames, self.width), dtype=np.float32)
+        pitch = None if self._pitch is None else np.empty((size, frames * _POINTS), dtype=np.float32)
         for row in range(size):
             channel = int(random.integers(2))
             if random.random() < 0.9:
@@ -147,4 +173,23 @@ class SoundPack:
                 labels[row] = self._labels[2 * start : 2 * (start + frames), channel]
             else:
                 labels[row] = self._features[start : start + frames, channel]
-        return torch.from_numpy(sound), torch.from_numpy(labels)
+            if self._pitch is not None and pitch is not None:
+                pitch[row] = self._pitch[_POINTS * start : _POINTS * (start + frames), channel]
+        return Crops(
+            torch.from_numpy(sound), torch.from_numpy(labels), None if pitch is None else torch.from_numpy(pitch)
+        )
+
+    def pitches(self, most: int, seed: int = 0) -> torch.Tensor:
+        """Frames with a voice, their pitch in Hz as float32 `[N, 4]`, N up to `most`, drawn at random.
+
+        Raises:
+            UserError: when no pitch was tracked.
+        """
+        if self._pitch is None:
+            raise UserError("This sound was packed without its pitch; pack it with: train sound --pitch")
+        frames = self._pitch.reshape(-1, _POINTS, 2).transpose(2, 0, 1).reshape(-1, _POINTS)
+        voiced = np.flatnonzero((frames > 0).any(axis=1))
+        if not len(voiced):
+            raise UserError("No voice was found in the packed sound, so there is no pitch to learn.")
+        chosen = np.random.default_rng(seed).permutation(voiced)[:most]
+        return torch.from_numpy(frames[np.sort(chosen)].astype(np.float32))
