@@ -119,6 +119,8 @@ def test_an_impossible_codec_is_refused():
         MimiConfig(ratios=(7, 6, 5))
     with pytest.raises(ValueError, match="one is semantic"):
         MimiConfig(codebooks=1)
+    with pytest.raises(ValueError, match="a codec with pitch has"):
+        build_codec({**PITCHED, "encoder_hop": 240})
 
 
 def test_mimi_codes_of_the_wrong_count_are_refused():

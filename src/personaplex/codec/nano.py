@@ -22,7 +22,7 @@ from personaplex.codec.base import Codec
 from personaplex.codec.blocks import Blocks, LayerStates, PastState
 from personaplex.codec.pitch import POINTS, PULSE, PitchReader, Throat, minimum_phase
 from personaplex.codec.quantize import SplitRVQ
-from personaplex.frames import FRAME_SAMPLES
+from personaplex.frames import FRAME_SAMPLES, PITCH_SAMPLES
 from personaplex.nn.state import State
 
 _FLOOR = 1e-4  # magnitude below which the encoder hears nothing (about -80 dB of full scale per bin)
@@ -110,17 +110,17 @@ class SoundEncoder(nn.Module):
         return LayerStates([past, LayerStates(self.fast.init_states(batch)), LayerStates(self.slow.init_states(batch))])
 
     def spectra(self, pcm: torch.Tensor, state: PastState | None = None) -> torch.Tensor:
-        """Log magnitudes of whole frames of sound, `[B, N, encoder_fft / 2 + 1]`, those of speech around 0 to 1."""
+        """Magnitudes of whole frames of sound, `[B, N, encoder_fft / 2 + 1]`."""
         config = self.config
         past = config.encoder_fft - config.encoder_hop
         full = F.pad(pcm, (past, 0)) if state is None else state.extend(pcm[..., None])[..., 0]
         windows = full.unfold(-1, config.encoder_fft, config.encoder_hop) * self.window
-        magnitude = torch.fft.rfft(windows).abs() / math.sqrt(config.encoder_fft)
-        return (magnitude.clamp(min=_FLOOR).log() - math.log(_FLOOR)) * 0.25 - 0.5
+        return torch.fft.rfft(windows).abs() / math.sqrt(config.encoder_fft)
 
-    def latents(self, spectra: torch.Tensor, states: Sequence[Any] = (None, None)) -> torch.Tensor:
+    def latents(self, magnitude: torch.Tensor, states: Sequence[Any] = (None, None)) -> torch.Tensor:
         """What is quantized, `[B, T, dim]`; the states of the fast and of the slow blocks, if they go on."""
-        x = self.fast(self.inp(spectra), _parts(states[0]))
+        x = self.inp((magnitude.clamp(min=_FLOOR).log() - math.log(_FLOOR)) * 0.25 - 0.5)
+        x = self.fast(x, _parts(states[0]))
         x = self.fold(x.unflatten(1, (-1, self.ratio)).flatten(2))
         return self.norm(self.slow(x, _parts(states[1])))
 
@@ -164,7 +164,7 @@ class SoundDecoder(nn.Module):
             spectrum = torch.polar(one.clamp(max=5.0).exp(), other)  # a log magnitude, a phase
             return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.decoder_fft) * self.window, tail)
         pulses, noise = self.throat(pitch, throat[0] if throat else None)  # two log magnitudes
-        spectrum = pulses * minimum_phase(one.clamp(max=5.0)) + noise * minimum_phase(other.clamp(max=5.0))
+        spectrum = pulses * minimum_phase(one.clamp(max=5.0)) + noise * other.clamp(max=5.0).exp()
         return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.decoder_fft), tail)
 
     def _overlap_add(self, windows: torch.Tensor, tail: PastState | None) -> torch.Tensor:
@@ -190,10 +190,17 @@ class NanoCodec(Codec):
 
     Args:
         config: its sizes.
+
+    Raises:
+        ValueError: when a codec with pitch is to have other hops than its pitch has points.
     """
 
     def __init__(self, config: NanoCodecConfig):
         super().__init__()
+        if config.pitch and (config.encoder_hop, 2 * config.decoder_hop) != (PITCH_SAMPLES, PULSE):
+            raise ValueError(
+                f"a codec with pitch has an encoder_hop of {PITCH_SAMPLES} and a decoder_hop of {PULSE // 2} samples"
+            )
         self.config = config
         self.codebooks = config.codebooks
         self.card = config.card
@@ -207,9 +214,8 @@ class NanoCodec(Codec):
         )
         self.pitch: PitchReader | None = None
         if config.pitch:
-            bins = config.encoder_fft // 2 + 1
             self.pitch = PitchReader(
-                bins, config.pitch_dim, config.pitch_layers, config.card, config.expansion, config.kernel
+                config.pitch_dim, config.pitch_layers, config.card, config.expansion, config.kernel
             )
         self.decoder = SoundDecoder(config)
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from personaplex.codec.blocks import Blocks, PastState
 from personaplex.codec.quantize import Codebook
@@ -24,6 +25,10 @@ POINTS = FRAME_SAMPLES // PITCH_SAMPLES  # in a frame
 MIDDLE = 150.0  # Hz of height 0
 VOICE = 0.33  # octaves of height that a wrong decision on whether there is a voice weighs as much as
 PULSE = PITCH_SAMPLES  # samples of the window of which source and noise are shaped; its hop is half of it
+STEPS = 24  # heights of an octave that are told apart
+GRID = tuple(step / STEPS for step in range(round(-1.34 * STEPS), round(1.6 * STEPS)))  # of 59 to 450 Hz, in octaves
+_NEAR = 3.5 / STEPS  # octaves
+_LAGS = 40, 424  # samples of the autocorrelation that are read: 600 to 57 Hz
 _BEATS = 256  # windows after which the noise repeats
 
 
@@ -35,10 +40,12 @@ def heights(hertz: torch.Tensor) -> torch.Tensor:
 
 
 class PitchReader(nn.Module):
-    """Log spectra, one each 20 ms, to the pitch of the one voice in them.
+    """The pitch of the one voice in a sound, from the autocorrelation of windows, one each 20 ms.
+
+    It chooses between heights `1 / STEPS` of an octave apart, as CREPE does (arXiv 1802.06182), and then takes the mean
+    of those around the likeliest: a mean of all would lie between the octaves that it is in doubt of.
 
     Args:
-        bins: of a spectrum.
         dim: width.
         layers: blocks.
         card: entries of the codebook.
@@ -46,24 +53,44 @@ class PitchReader(nn.Module):
         kernel: of the blocks.
     """
 
-    def __init__(self, bins: int, dim: int, layers: int, card: int, expansion: int, kernel: int):
+    def __init__(self, dim: int, layers: int, card: int, expansion: int, kernel: int):
         super().__init__()
-        self.inp = nn.Linear(bins, dim)
+        self.inp = nn.Linear(_LAGS[1] - _LAGS[0], dim)
         self.blocks = Blocks(layers, dim, expansion, kernel)
         self.norm = nn.LayerNorm(dim)
-        self.out = nn.Linear(dim, 2)
+        self.out = nn.Linear(dim, 1 + len(GRID))
         self.codebook = Codebook(card, 2 * POINTS)
 
-    def forward(self, spectra: torch.Tensor, states: Sequence[State] | None = None) -> torch.Tensor:
-        """`[B, POINTS * T, bins]` → heights and logits of voice, `[B, T, 2 * POINTS]`."""
-        read = self.out(self.norm(self.blocks(self.inp(spectra), states)))
-        return read.unflatten(1, (-1, POINTS)).transpose(2, 3).flatten(2)
+    def forward(
+        self, magnitude: torch.Tensor, states: Sequence[State] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Magnitudes of spectra `[B, N, bins]` → logits of voice `[B, N]` and of the heights of `GRID`."""
+        correlation = torch.fft.irfft(magnitude.float())
+        lags = correlation[..., _LAGS[0] : _LAGS[1]] / (correlation[..., :1] + 1e-3)
+        read = self.out(self.norm(self.blocks(self.inp(lags), states)))
+        return read[..., 0], read[..., 1:]
 
-    def encode(self, spectra: torch.Tensor, states: Sequence[State] | None = None) -> torch.Tensor:
-        """`[B, POINTS * T, bins]` → codes int64 `[B, 1, T]`."""
-        height, logit = self(spectra, states).float().chunk(2, dim=-1)
-        voiced = logit > 0
-        return self.codebook.nearest(torch.cat([height * voiced, voiced * VOICE], dim=-1))[:, None]
+    def encode(self, magnitude: torch.Tensor, states: Sequence[State] | None = None) -> torch.Tensor:
+        """Magnitudes `[B, POINTS * T, bins]` → codes int64 `[B, 1, T]`."""
+        voice, logits = self(magnitude, states)
+        grid = torch.tensor(GRID, device=logits.device)
+        near = (grid - grid[logits.argmax(dim=-1)][..., None]).abs() < _NEAR
+        height = (logits.float().masked_fill(~near, -torch.inf).softmax(dim=-1) * grid).sum(dim=-1)
+        voiced = voice > 0
+        points = torch.stack([height * voiced, voiced * VOICE], dim=-2)  # [B, 2, N]
+        return self.codebook.nearest(points.unflatten(2, (-1, POINTS)).transpose(1, 2).flatten(2))[:, None]
+
+
+def pitch_losses(voice: torch.Tensor, logits: torch.Tensor, truth: torch.Tensor) -> dict[str, torch.Tensor]:
+    """How far a reader's logits are from true heights `[B, T, 2 * POINTS]`: nats of the height, and of the voice."""
+    height, voiced = (part.flatten(1) for part in truth.chunk(2, dim=-1))
+    voiced = (voiced > 0).float()
+    aim = torch.softmax(-(((height[..., None] - torch.tensor(GRID, device=height.device)) * STEPS).square()), dim=-1)
+    nats = -(aim * logits.float().log_softmax(dim=-1)).sum(dim=-1)
+    return {
+        "height": (nats * voiced).sum() / voiced.sum().clamp(min=1),
+        "voicing": F.binary_cross_entropy_with_logits(voice.float(), voiced),
+    }
 
 
 class ThroatState(State):
@@ -90,10 +117,10 @@ class Throat(nn.Module):
         self.fft = fft
         self.window: torch.Tensor
         self.register_buffer("window", torch.hann_window(PULSE), persistent=False)
-        noise = torch.randn(_BEATS, PULSE, generator=torch.Generator().manual_seed(0))
+        noise = torch.randn(_BEATS, PULSE, generator=torch.Generator().manual_seed(0), device="cpu")
         # Neighbouring windows of noise add up in power, those of pulses in amplitude.
         self.noise: torch.Tensor
-        spectra = torch.fft.rfft(noise * self.window.sqrt(), n=fft)
+        spectra = torch.fft.rfft(noise * torch.hann_window(PULSE, device="cpu").sqrt(), n=fft)
         self.register_buffer("noise", torch.view_as_real(spectra).contiguous(), persistent=False)
 
     def init_state(self, batch: int) -> ThroatState:

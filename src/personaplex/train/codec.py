@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
-from personaplex.codec.pitch import POINTS, heights
+from personaplex.codec.pitch import POINTS, heights, pitch_losses
 from personaplex.errors import UserError
 from personaplex.train.discriminator import Discriminator, adversarial_losses
 from personaplex.train.precision import half_precision
@@ -174,11 +173,7 @@ class CodecTrainer:
         if self.pitch is None:
             return truth, {}
         with half_precision(crops.sound.device, self.settings.bf16):
-            height, logit = self.pitch(self.codec.encoder.spectra(crops.sound)).float().chunk(2, dim=-1)
-        true_height, voice = truth.chunk(2, dim=-1)
-        voiced = (voice > 0).float()
-        octaves = ((height - true_height).abs() * voiced).sum() / voiced.sum().clamp(min=1)
-        return truth, {"octaves": octaves, "voicing": F.binary_cross_entropy_with_logits(logit, voiced)}
+            return truth, pitch_losses(*self.pitch(self.codec.encoder.spectra(crops.sound)), truth)
 
     def step(self, step: int) -> dict[str, float]:
         """Take one step; returns its loss terms."""
@@ -194,7 +189,7 @@ class CodecTrainer:
         loss = spectral + settings.commitment * terms.get("commitment", 0.0)
         for name, weight in (("phone", settings.phone), ("distillation", settings.distillation)):
             loss = loss + weight * terms.get(name, 0.0) + settings.whole * weight * terms.get(f"whole_{name}", 0.0)
-        loss = loss + settings.pitching * (terms.get("octaves", 0.0) + terms.get("voicing", 0.0))
+        loss = loss + settings.pitching * (terms.get("height", 0.0) + terms.get("voicing", 0.0))
         self.optimizer.zero_grad(set_to_none=True)
         terms = {"loss": loss, "mel": mel, "magnitude": magnitude, **terms}
         if adversary is None:
