@@ -49,6 +49,7 @@ def test_the_right_voice_scores_between_chance_and_ceiling(made, tmp_path):
     result = voice.score(cases, outputs, Resemblyzer(), copy=lambda pcm: np.round(pcm * 200).astype(np.float32) / 200)
     assert result.scores["chance"] < result.scores["similarity"] <= result.scores["ceiling"] + 1e-3
     assert result.scores["identified"] == 1 and result.figures["all"]["similarity"].count == 2
+    assert result.scores["pitch"] < 2 and result.scores["pitch_ceiling"] < 0.5
     assert "too little speech in the output: 0.0 s" in result.samples[2].problem and not result.samples[2].metrics
     assert result.ears["speaker encoder"] == "resemblyzer" and "silero" in result.ears["vad"]
     # Another speaker's sound is not identified, and without a codec there is no ceiling.
@@ -58,6 +59,7 @@ def test_the_right_voice_scores_between_chance_and_ceiling(made, tmp_path):
     more = voice.score(cases, outputs, Resemblyzer(), others=voice.read_others(tmp_path))
     assert (result.scores["choice"], more.scores["choice"]) == (3, 5)
     wrong = voice.score(cases[:2], outputs, Resemblyzer())
+    assert wrong.samples[0].metrics["pitch"] > 2 and wrong.scores["pitch_ceiling"] is None
     assert wrong.samples[0].metrics["identified"] == 0 and wrong.scores["ceiling"] is None
 
 

@@ -2,7 +2,8 @@
 
 *Chance* is the similarity of the output with the other cases' voices; the *ceiling* is that of the voice prompt with
 the codec's own copy of it. That copy says the same words, so *same voice* is the fairer aim: the prompt beside another
-recording of its speaker, after the codec too. *Relative* is the sum of similarities over the sum of ceilings.
+recording of its speaker, after the codec too. *Pitch* is how far, in semitones, the output's median pitch is from the
+prompt's, beside that of the codec's copy. *Relative* is the sum of similarities over the sum of ceilings.
 *Identified* is the share of outputs whose own voice is the most similar of up to twenty.
 Knows no model: a codec is a function from sound to sound.
 """
@@ -24,6 +25,7 @@ from personaplex.bench.statistics import figure, pooled, share
 from personaplex.errors import UserError
 from personaplex.frames import SAMPLE_RATE
 from personaplex.speech.engines import Voices
+from personaplex.speech.pitch import track_pitch
 from personaplex.speech.similarity import SpeakerEncoder
 from personaplex.speech.speakers import random_user
 from personaplex.speech.tts import Speaker
@@ -153,9 +155,9 @@ def score(
         others: samples of further voices to choose among, where the cases are fewer than `CHOICE`.
 
     Returns:
-        `scores`: `{"similarity", "chance", "ceiling", "same_voice", "identified", "relative", "choice"}`: mean cosines,
-        a share, a ratio, and among how many voices the right one was to be told. An output or a sample with too little
-        speech is a problem, not a zero.
+        `scores`: `{"similarity", "chance", "ceiling", "same_voice", "pitch", "pitch_ceiling", "identified", "relative",
+        "choice"}`: mean cosines, semitones, a share, a ratio, and among how many voices the right one was to be told.
+        An output or a sample with too little speech is a problem, not a zero.
     """
     voices: dict[str, np.ndarray] = {}
     problems: dict[str, str] = {}
@@ -183,6 +185,8 @@ def score(
         "chance": "lower",
         "ceiling": "higher",
         "same_voice": "higher",
+        "pitch": "lower",
+        "pitch_ceiling": "lower",
         "identified": "higher",
     }
     figures: dict[str, Figure] = {
@@ -217,18 +221,22 @@ def _sample(
 ) -> Sample:
     """One output compared with its voice prompt and with other voices."""
     try:
-        made, spans = _embed(read_audio(folder / OUTPUT_WAV), encoder, "the output")
+        sound, prompt = read_audio(folder / OUTPUT_WAV), read_audio(str(case.voice))
+        made, spans = _embed(sound, encoder, "the output")
         likeness = float(own @ made)
         strangers = [float(other @ made) for other in others]
         ceiling = _best(str(case.voice), encoder, copy, own) if copy else None
         same = _best(case.truth["other"], encoder, copy, own) if case.truth.get("other") else None
     except UserError as error:
         return Sample(case.id, problem=str(error), badness=1.0)
+    height = track_pitch(prompt)
     metrics = {
         "similarity": likeness,
         "chance": float(np.mean(strangers)) if strangers else None,
         "ceiling": ceiling,
         "same_voice": same,
+        "pitch": _apart(height, track_pitch(sound)),
+        "pitch_ceiling": _apart(height, track_pitch(copy(prompt))) if copy else None,
         "identified": float(likeness > max(strangers)) if strangers else None,
     }
     spoken = sum(b - a for a, b in spans)
@@ -236,6 +244,14 @@ def _sample(
              "chosen among": str(len(others) + 1), "encoder": encoder.name}  # fmt: skip
     events = [Event("voice", a, b) for a, b in spans]
     return Sample(case.id, metrics, min(max(1 - likeness, 0.0), 1.0), events=events, speech=spans, notes=notes)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Semitones between the medians of two tracks of pitch; None where one of them has no voice."""
+    voices = [track[track > 0] for track in (one, other)]
+    if not all(map(len, voices)):
+        return None
+    return float(abs(12 * np.log2(np.median(voices[1]) / np.median(voices[0]))))
 
 
 def _best(path: str, encoder: SpeakerEncoder, copy: Copy | None, own: np.ndarray) -> float:
