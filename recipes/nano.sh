@@ -39,10 +39,10 @@ budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 # 2. The words: SentencePiece with byte fallback.
 [ -f "$WORK/tokenizer.model" ] || train tokenizer --corpus "$WORK/corpus" --out "$WORK/tokenizer.model" --size 2048
 
-# 3. The codec: 24 kHz sound to 8 codebooks at 12.5 Hz; codebook 0 is taught to hold the phones. Then deeper, and all codebooks
-#    together are to hold what one has no room for: users are heard by it. (21 + 35 minutes)
-[ -f "$WORK/sound/index.json" ] || train sound --corpus "$WORK/corpus" --out "$WORK/sound" --hours 14
-train codec --sound "$WORK/sound" --run "$WORK/codec-begun" --steps "$CODEC_STEPS" "${budget[@]}"
+# 3. The codec: 24 kHz sound to 8 codebooks at 12.5 Hz; codebook 0 is taught to hold the phones, the last one the pitch. Then
+#    deeper, and all codebooks together are to hold what one has no room for: users are heard by it. (35 + 25 + 45 minutes)
+[ -f "$WORK/sound/index.json" ] || train sound --corpus "$WORK/corpus" --out "$WORK/sound" --hours 14 --pitch
+train codec --pitch --sound "$WORK/sound" --run "$WORK/codec-begun" --steps "$CODEC_STEPS" "${budget[@]}"
 train done --run "$WORK/codec-begun" --steps "$CODEC_STEPS" || exit 0
 train codec --sound "$WORK/sound" --run "$WORK/codec" --start-from "$WORK/codec-begun" --encoder-layers 6 --steps "$DEEPER_STEPS" \
     --rate 8e-4 --phone 0.3 --whole 1 "${budget[@]}"
