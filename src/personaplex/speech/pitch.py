@@ -8,7 +8,7 @@ from personaplex.frames import PITCH_SAMPLES, SAMPLE_RATE
 
 LOWEST, HIGHEST = 60.0, 450.0  # Hz
 _RATE = 8000  # that pYIN runs at: thrice as fast as at ours, and pitch is far below
-_STEP = 0.15  # semitones between the pitches it chooses from: its own 0.1 takes twice as long, from 0.2 on it misses glides
+_STEP = 0.15  # semitones between pitches: the usual 0.1 takes twice as long, and from 0.2 on glides are missed
 _QUIET = 50  # dB below the loudest: no voice
 
 
