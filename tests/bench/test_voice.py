@@ -50,6 +50,7 @@ def test_the_right_voice_scores_between_chance_and_ceiling(made, tmp_path):
     assert result.scores["chance"] < result.scores["similarity"] <= result.scores["ceiling"] + 1e-3
     assert result.scores["identified"] == 1 and result.figures["all"]["similarity"].count == 2
     assert result.scores["pitch"] < 2 and result.scores["pitch_ceiling"] < 0.5
+    assert result.scores["pitched"] == 1
     assert "too little speech in the output: 0.0 s" in result.samples[2].problem and not result.samples[2].metrics
     assert result.ears["speaker encoder"] == "resemblyzer" and "silero" in result.ears["vad"]
     # Another speaker's sound is not identified, and without a codec there is no ceiling.

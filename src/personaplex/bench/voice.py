@@ -2,9 +2,10 @@
 
 *Chance* is the similarity of the output with the other cases' voices; the *ceiling* is that of the voice prompt with
 the codec's own copy of it. That copy says the same words, so *same voice* is the fairer aim: the prompt beside another
-recording of its speaker, after the codec too. *Pitch* is how far, in semitones, the output's median pitch is from the
-prompt's, beside that of the codec's copy. *Relative* is the sum of similarities over the sum of ceilings.
-*Identified* is the share of outputs whose own voice is the most similar of up to twenty.
+recording of its speaker, after the codec too. *Relative* is the sum of similarities over the sum of ceilings.
+*Identified* is the share of outputs whose own voice is the most similar of up to twenty. *Pitch* is how far, in
+semitones, the output's median pitch is from the prompt's, beside that of the codec's copy, over the outputs that have a
+pitch: *pitched* is their share.
 Knows no model: a codec is a function from sound to sound.
 """
 
@@ -155,8 +156,9 @@ def score(
         others: samples of further voices to choose among, where the cases are fewer than `CHOICE`.
 
     Returns:
-        `scores`: `{"similarity", "chance", "ceiling", "same_voice", "pitch", "pitch_ceiling", "identified", "relative",
-        "choice"}`: mean cosines, semitones, a share, a ratio, and among how many voices the right one was to be told.
+        `scores`: `{"similarity", "chance", "ceiling", "same_voice", "pitched", "pitch", "pitch_ceiling", "identified",
+        "relative", "choice"}`: mean cosines, a share, semitones, a share, a ratio, and among how many voices the right
+        one was to be told.
         An output or a sample with too little speech is a problem, not a zero.
     """
     voices: dict[str, np.ndarray] = {}
@@ -185,6 +187,7 @@ def score(
         "chance": "lower",
         "ceiling": "higher",
         "same_voice": "higher",
+        "pitched": "higher",
         "pitch": "lower",
         "pitch_ceiling": "lower",
         "identified": "higher",
@@ -229,13 +232,14 @@ def _sample(
         same = _best(case.truth["other"], encoder, copy, own) if case.truth.get("other") else None
     except UserError as error:
         return Sample(case.id, problem=str(error), badness=1.0)
-    height = track_pitch(prompt)
+    height, reached = track_pitch(prompt), track_pitch(sound)
     metrics = {
         "similarity": likeness,
         "chance": float(np.mean(strangers)) if strangers else None,
         "ceiling": ceiling,
         "same_voice": same,
-        "pitch": _apart(height, track_pitch(sound)),
+        "pitched": float((reached > 0).any()),
+        "pitch": _apart(height, reached),
         "pitch_ceiling": _apart(height, track_pitch(copy(prompt))) if copy else None,
         "identified": float(likeness > max(strangers)) if strangers else None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,7 +29,7 @@ class LayerStates(State):
     """States of a sequence of layers."""
 
     def __init__(self, parts: Sequence[State]):
-        self.parts = list(parts)
+        self.parts: list[Any] = list(parts)
 
 
 class DepthwiseConv(nn.Module):

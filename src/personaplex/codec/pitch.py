@@ -26,7 +26,7 @@ MIDDLE = 150.0  # Hz of height 0
 VOICE = 0.33  # octaves of height that a wrong decision on whether there is a voice weighs as much as
 PULSE = PITCH_SAMPLES  # samples of the window of which source and noise are shaped; its hop is half of it
 STEPS = 24  # heights of an octave that are told apart
-GRID = tuple(step / STEPS for step in range(round(-1.34 * STEPS), round(1.6 * STEPS)))  # of 59 to 450 Hz, in octaves
+GRID = tuple(step / STEPS for step in range(round(-1.34 * STEPS), round(1.6 * STEPS)))  # octaves, of 59 to 450 Hz
 _NEAR = 3.5 / STEPS  # octaves
 _LAGS = 40, 424  # samples of the autocorrelation that are read: 600 to 57 Hz
 _BEATS = 256  # windows after which the noise repeats
@@ -59,6 +59,8 @@ class PitchReader(nn.Module):
         self.blocks = Blocks(layers, dim, expansion, kernel)
         self.norm = nn.LayerNorm(dim)
         self.out = nn.Linear(dim, 1 + len(GRID))
+        self.grid: torch.Tensor
+        self.register_buffer("grid", torch.tensor(GRID), persistent=False)
         self.codebook = Codebook(card, 2 * POINTS)
 
     def forward(
@@ -73,9 +75,8 @@ class PitchReader(nn.Module):
     def encode(self, magnitude: torch.Tensor, states: Sequence[State] | None = None) -> torch.Tensor:
         """Magnitudes `[B, POINTS * T, bins]` → codes int64 `[B, 1, T]`."""
         voice, logits = self(magnitude, states)
-        grid = torch.tensor(GRID, device=logits.device)
-        near = (grid - grid[logits.argmax(dim=-1)][..., None]).abs() < _NEAR
-        height = (logits.float().masked_fill(~near, -torch.inf).softmax(dim=-1) * grid).sum(dim=-1)
+        near = (self.grid - self.grid[logits.argmax(dim=-1)][..., None]).abs() < _NEAR
+        height = (logits.float().masked_fill(~near, -torch.inf).softmax(dim=-1) * self.grid).sum(dim=-1)
         voiced = voice > 0
         points = torch.stack([height * voiced, voiced * VOICE], dim=-2)  # [B, 2, N]
         return self.codebook.nearest(points.unflatten(2, (-1, POINTS)).transpose(1, 2).flatten(2))[:, None]

@@ -173,14 +173,14 @@ class CodecTrainer:
         if self.pitch is None:
             return truth, {}
         with half_precision(crops.sound.device, self.settings.bf16):
-            return truth, pitch_losses(*self.pitch(self.codec.encoder.spectra(crops.sound)), truth)
+            voice, logits = self.pitch(self.codec.encoder.spectra(crops.sound))
+        return truth, pitch_losses(voice, logits, truth)
 
     def step(self, step: int) -> dict[str, float]:
         """Take one step; returns its loss terms."""
         settings, adversary = self.settings, self.adversary
         _set_rate(self.optimizer, cosine_rate(step, settings.steps, settings.rate, settings.warmup))
-        drawn = self.pack.batch(settings.seed, step, settings.batch, settings.frames)
-        crops = Crops(*(None if part is None else part.to(self.device) for part in drawn))
+        crops = self.pack.batch(settings.seed, step, settings.batch, settings.frames).to(self.device)
         copy, terms = self.copies(crops)
         pcm, delay = crops.sound, self.codec.config.delay
         late, original = copy[:, delay:], pcm[:, : pcm.shape[1] - delay]

@@ -112,6 +112,11 @@ class Crops(NamedTuple):
     labels: torch.Tensor
     pitch: torch.Tensor | None
 
+    def to(self, device: str) -> Crops:
+        """The same on a device."""
+        pitch = None if self.pitch is None else self.pitch.to(device)
+        return Crops(self.sound.to(device), self.labels.to(device), pitch)
+
 
 class SoundPack:
     """Random crops of packed sound.
