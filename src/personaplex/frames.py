@@ -16,6 +16,7 @@ FRAME_SAMPLES = 1_920  # samples in one frame
 FRAME_RATE = SAMPLE_RATE / FRAME_SAMPLES  # 12.5 frames a second
 FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE  # 0.08 s
 PITCH_SAMPLES = FRAME_SAMPLES // 4  # from one value of a voice's pitch to the next, 20 ms
+PITCH_RANGE = 60.0, 450.0  # Hz, in which voices are
 
 ZERO = -1  # a token that contributes a zero embedding and is never a target
 UNGENERATED = -2  # a cell that nothing was written to yet

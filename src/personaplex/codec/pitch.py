@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from personaplex.codec.blocks import Blocks, PastState
 from personaplex.codec.quantize import Codebook
-from personaplex.frames import FRAME_SAMPLES, PITCH_SAMPLES, SAMPLE_RATE
+from personaplex.frames import FRAME_SAMPLES, PITCH_RANGE, PITCH_SAMPLES, SAMPLE_RATE
 from personaplex.nn.state import State
 
 POINTS = FRAME_SAMPLES // PITCH_SAMPLES  # in a frame
@@ -26,7 +26,7 @@ MIDDLE = 150.0  # Hz of height 0
 VOICE = 0.33  # octaves of height that a wrong decision on whether there is a voice weighs as much as
 PULSE = PITCH_SAMPLES  # samples of the window of which source and noise are shaped; its hop is half of it
 STEPS = 24  # heights of an octave that are told apart
-GRID = tuple(step / STEPS for step in range(round(-1.34 * STEPS), round(1.6 * STEPS)))  # octaves, of 59 to 450 Hz
+GRID = tuple(step / STEPS for step in range(*(math.floor(math.log2(hertz / MIDDLE) * STEPS) for hertz in PITCH_RANGE)))
 _NEAR = 3.5 / STEPS  # octaves
 _LAGS = 40, 424  # samples of the autocorrelation that are read: 600 to 57 Hz
 _BEATS = 256  # windows after which the noise repeats

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from personaplex.frames import PITCH_SAMPLES, SAMPLE_RATE
+from personaplex.frames import PITCH_RANGE, PITCH_SAMPLES, SAMPLE_RATE
 
-LOWEST, HIGHEST = 60.0, 450.0  # Hz
 _RATE = 8000  # that pYIN runs at: thrice as fast as at ours, and pitch is far below
 _STEP = 0.15  # semitones between pitches: the usual 0.1 takes twice as long, and from 0.2 on glides are missed
 _QUIET = 50  # dB below the loudest: no voice
@@ -34,8 +33,8 @@ def track_pitch(pcm: np.ndarray) -> np.ndarray:
         first = start // hop
         pitch, voiced, _ = librosa.pyin(
             slow[first * hop : end],
-            fmin=LOWEST,
-            fmax=HIGHEST,
+            fmin=PITCH_RANGE[0],
+            fmax=PITCH_RANGE[1],
             sr=_RATE,
             frame_length=512,
             hop_length=hop,

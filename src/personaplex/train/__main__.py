@@ -66,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help="store a speech encoder's features too: a name on the Hugging Face hub, or a folder [phones: none]",
     )
-
     sound.add_argument("--pitch", action="store_true", help="track the voices' pitch too, for `train codec --pitch`")
 
     codec = commands.add_parser("codec", help="train the small codec on packed sound")

@@ -91,9 +91,9 @@ class CodecTrainer:
         self.spectral = SpectralLoss().to(device)
         readers = [self.reader] if self.whole is None else [self.reader, self.whole]
         self.pitch = codec.pitch if settings.pitching else None
-        trained = nn.ModuleList(
-            [codec.decoder] if settings.freeze_encoder else [codec.encoder, *readers, codec.decoder, codec.quantizer]
-        )
+        trained = nn.ModuleList([codec.decoder])
+        if not settings.freeze_encoder:
+            trained = nn.ModuleList([codec.encoder, codec.quantizer, codec.decoder, *readers])
         self.parameters = [*trained.parameters(), *([] if self.pitch is None else self.pitch.parameters())]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, betas=(0.8, 0.99), weight_decay=0.0)
         self.adversary: Adversary | None = None
@@ -117,6 +117,7 @@ class CodecTrainer:
         return {
             "discriminator": self.adversary is not None,
             "freeze-encoder": self.settings.freeze_encoder,
+            "pitch": self.codec.pitch is not None,
             "teacher": self.pack.teacher,
             "whole": self.whole is not None,
         }
