@@ -336,11 +336,12 @@ def train_codec(
     codec = NanoCodec(config)
     if start_from is not None:
         begin_codec_with(codec, start_from)
-    trainer = CodecTrainer(codec, SoundPack(pack_folder, teacher), settings, device)
+    pack = SoundPack(pack_folder, teacher)
+    if codec.pitch is not None and not _has_pitch(start_from or {}) and not has_checkpoint(run_folder):
+        fit_pitch(codec.pitch.codebook, pack.pitches(_FRAMES_OF_PITCH, settings.seed), seed=settings.seed)
+    trainer = CodecTrainer(codec, pack, settings, device)
     if start_from is not None:
         trainer.books.go_on()
-    if codec.pitch is not None and not _has_pitch(start_from or {}) and not has_checkpoint(run_folder):
-        fit_pitch(codec.pitch.codebook, trainer.pack.pitches(_FRAMES_OF_PITCH, settings.seed), seed=settings.seed)
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "codec")
     for step in run:
         run.log(trainer.step(step))
