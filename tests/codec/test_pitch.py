@@ -8,7 +8,7 @@ from personaplex.codec.pitch import MIDDLE, POINTS, PULSE, VOICE, Throat, height
 from personaplex.codec.quantize import Codebook
 from personaplex.frames import PITCH_SAMPLES, SAMPLE_RATE
 from personaplex.speech.pitch import track_pitch
-from personaplex.train.vq import fit_pitch
+from personaplex.train.pitch import fit_pitch
 
 
 def pulses(hertz):
@@ -26,7 +26,6 @@ def test_pulses_have_their_pitch_and_unit_power_and_move_with_it():
     period = SAMPLE_RATE // 200
     torch.testing.assert_close(steady[period:], steady[:-period], atol=2e-2, rtol=0)
     assert float(steady.square().mean()) == pytest.approx(1.0, rel=0.02)
-    pytest.importorskip("librosa")
     glide = np.geomspace(100, 200, 40).astype(np.float32)
     heard = track_pitch(pulses(glide.tolist()).numpy())
     late = 1.5  # points by which the sound comes after its pitch
@@ -66,7 +65,6 @@ def test_a_codebook_of_pitch_knows_melodies_and_silence():
 
 
 def test_pitch_is_tracked_where_there_is_a_voice():
-    pytest.importorskip("librosa")
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     tone = sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 9)).astype(np.float32) / 8
     pcm = np.concatenate([np.zeros(SAMPLE_RATE // 2, np.float32), tone, np.zeros(SAMPLE_RATE // 2, np.float32)])

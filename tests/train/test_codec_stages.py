@@ -133,8 +133,7 @@ def test_a_codec_goes_on_from_another_deeper_and_with_its_codebooks(tmp_path, so
 
 
 def test_a_codec_is_given_a_codebook_of_pitch(tmp_path, corpus, sound, codec):
-    """Its other codes stay what they were, and so do all of them once its reader no longer learns."""
-    pytest.importorskip("librosa")
+    """Its other codes stay what they were, and all of them where a codec with pitch goes on under a frozen encoder."""
     pitched = grown(NanoCodecConfig(pitch=True), CONFIG)
     assert pitched == replace(CONFIG, pitch=True) and grown(NanoCodecConfig(), pitched) == pitched
     settings, start = replace(FIRST, freeze_encoder=True, frames=8), codec.state_dict()
@@ -147,15 +146,21 @@ def test_a_codec_is_given_a_codebook_of_pitch(tmp_path, corpus, sound, codec):
     pack_sound(tmp_path, tmp_path / "sound", pitch=True)
     pcm, _, hertz = SoundPack(tmp_path / "sound").batch(0, 0, 4, 8)
     assert hertz.shape == (4, 32) and 0 < float((hertz > 0).float().mean()) < 1
-    for run, weights, changes in (("one", start, {}), ("two", None, {"pitching": 0.0})):
-        weights = weights or load_checkpoint(tmp_path / "one")["codec"]
-        train_codec(tmp_path / "sound", tmp_path / run, pitched, replace(settings, **changes), start_from=weights)
+    with pytest.raises(UserError, match="There is no such codec: a codec with pitch has"):
+        train_codec(tmp_path / "sound", tmp_path / "none", replace(pitched, encoder_hop=240), settings)
+    for run in ("one", "two"):
+        train_codec(tmp_path / "sound", tmp_path / run, pitched, settings, start_from=start)
+        start = load_checkpoint(tmp_path / run)["codec"]
     codes = []
     for run in ("one", "two"):
         learnt = NanoCodec(pitched).eval()
         learnt.load_state_dict(load_checkpoint(tmp_path / run)["codec"])
         codes.append(learnt.encode(pcm[:, None]))
-    assert torch.equal(codes[0][:, :7], codec.encode(pcm[:, None])[:, :7]) and torch.equal(codes[0], codes[1])
+    assert torch.equal(codes[0][:, :7], codec.encode(pcm[:, None])[:, :7])
+    assert torch.equal(codes[0], codes[1])
+    before, after = (load_checkpoint(tmp_path / run)["codec"] for run in ("one", "two"))
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert "decoder.pitch.weight" in moved and all(name.startswith("decoder.") for name in moved)
 
 
 def test_phones_are_read_from_all_codebooks_where_wished(sound, codec):

@@ -326,6 +326,8 @@ def test_the_command_keeps_what_a_run_has_begun_with(tmp_path, codes, monkeypatc
     assert config("voice")["voiceprint"] == 4 and "voiceprint" not in config("new")
     with pytest.raises(UserError, match="hold nothing of that"):
         lm("--run", tmp_path / "voice", *small, *voice, "--text-only", "0.2")
+    with pytest.raises(UserError, match="is for --sound-only"):
+        lm("--run", tmp_path / "new", *small, "--new-codes")
     assert config("new")["short_conv"] == 3 and config("new")["personaplex"]["silence"]
     lm("--run", tmp_path / "plain", *small, "--short-conv", "0", "--recall", "2")
     lm("--run", tmp_path / "plain", *small)  # resumed: it has none

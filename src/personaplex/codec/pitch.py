@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from personaplex.codec.blocks import Blocks, PastState
 from personaplex.codec.quantize import Codebook
@@ -82,18 +81,6 @@ class PitchReader(nn.Module):
         return self.codebook.nearest(points.unflatten(2, (-1, POINTS)).transpose(1, 2).flatten(2))[:, None]
 
 
-def pitch_losses(voice: torch.Tensor, logits: torch.Tensor, truth: torch.Tensor) -> dict[str, torch.Tensor]:
-    """How far a reader's logits are from true heights `[B, T, 2 * POINTS]`: nats of the height, and of the voice."""
-    height, voiced = (part.flatten(1) for part in truth.chunk(2, dim=-1))
-    voiced = (voiced > 0).float()
-    aim = torch.softmax(-(((height[..., None] - torch.tensor(GRID, device=height.device)) * STEPS).square()), dim=-1)
-    nats = -(aim * logits.float().log_softmax(dim=-1)).sum(dim=-1)
-    return {
-        "height": (nats * voiced).sum() / voiced.sum().clamp(min=1),
-        "voicing": F.binary_cross_entropy_with_logits(voice.float(), voiced),
-    }
-
-
 class ThroatState(State):
     """Where the pulses are: the last point, the phase in cycles, the sound beyond the frame, and the noise's beat."""
 
@@ -136,7 +123,7 @@ class Throat(nn.Module):
             state: to go on from.
 
         Returns:
-            Of pulses complex `[B, N, fft / 2 + 1]`, and of noise `[B or 1, N, fft / 2 + 1]`.
+            Of pulses complex `[B, N, fft / 2 + 1]`, and of noise, the same shape.
         """
         state = self.init_state(len(points)) if state is None else state
         pulses = self._pulses(points.double(), state)

@@ -12,15 +12,16 @@ import torch
 from torch import nn
 
 from personaplex.codec.nano import NanoCodec, NanoCodecConfig
-from personaplex.codec.pitch import POINTS, heights, pitch_losses
+from personaplex.codec.pitch import POINTS, heights
 from personaplex.errors import UserError
 from personaplex.train.discriminator import Discriminator, adversarial_losses
+from personaplex.train.pitch import fit_pitch, pitch_losses
 from personaplex.train.precision import half_precision
 from personaplex.train.run import Run, cosine_rate, has_checkpoint
 from personaplex.train.semantic import semantic_reader
 from personaplex.train.sound import PHONES, Crops, SoundPack
 from personaplex.train.spectral import SpectralLoss
-from personaplex.train.vq import CodebookTrainer, fit_pitch
+from personaplex.train.vq import CodebookTrainer
 
 _FRAMES_OF_PITCH = 60_000  # that its codebook is fitted to
 _LOUDNESS = 0.04  # of a window of Vocos' of magnitude 1 over a filtered one's
@@ -47,9 +48,8 @@ class CodecTraining:
             a discriminator.
         feature_matching: weight of the feature-matching loss, likewise.
         discriminator_rate: peak learning rate of the discriminator.
-        pitching: weight of the loss of pitch, of a codec that has a codebook of it; 0 leaves its reader as it is.
-        freeze_encoder: leave the encoder and the codebooks as they are, so that codes stay valid. A reader of pitch
-            goes on learning all the same, unless its loss weighs 0.
+        freeze_encoder: leave the encoder and the codebooks as they are, so that codes stay valid; only a reader of
+            pitch that is new to the codec learns all the same.
         seed: of the initial weights and of the data order.
         bf16: compute matrix products in bfloat16, but for CPUs that are slow at it (without AVX-512).
     """
@@ -67,7 +67,6 @@ class CodecTraining:
     adversarial: float = 0.0
     feature_matching: float = 0.0
     discriminator_rate: float = 3e-4
-    pitching: float = 1.0
     freeze_encoder: bool = False
     seed: int = 0
     bf16: bool = True
@@ -81,16 +80,24 @@ class CodecTrainer:
         pack: the sound.
         settings: how.
         device: where.
+        new_pitch: whether a reader of pitch is new to the codec.
     """
 
-    def __init__(self, codec: NanoCodec, pack: SoundPack, settings: CodecTraining, device: str = "cpu"):
+    def __init__(
+        self,
+        codec: NanoCodec,
+        pack: SoundPack,
+        settings: CodecTraining,
+        device: str = "cpu",
+        new_pitch: bool = False,
+    ):
         self.codec, self.pack, self.settings, self.device = codec.to(device), pack, settings, device
         self.reader = semantic_reader(codec.config.dim, pack).to(device)
         self.whole = semantic_reader(codec.config.dim, pack).to(device) if settings.whole else None
         self.books = CodebookTrainer(codec.quantizer, settings.seed)
         self.spectral = SpectralLoss().to(device)
         readers = [self.reader] if self.whole is None else [self.reader, self.whole]
-        self.pitch = codec.pitch if settings.pitching else None
+        self.pitch = codec.pitch if new_pitch or not settings.freeze_encoder else None
         trained = nn.ModuleList([codec.decoder])
         if not settings.freeze_encoder:
             trained = nn.ModuleList([codec.encoder, codec.quantizer, codec.decoder, *readers])
@@ -118,6 +125,7 @@ class CodecTrainer:
             "discriminator": self.adversary is not None,
             "freeze-encoder": self.settings.freeze_encoder,
             "pitch": self.codec.pitch is not None,
+            "a reader of pitch that learns": self.pitch is not None,
             "teacher": self.pack.teacher,
             "whole": self.whole is not None,
         }
@@ -190,7 +198,7 @@ class CodecTrainer:
         loss = spectral + settings.commitment * terms.get("commitment", 0.0)
         for name, weight in (("phone", settings.phone), ("distillation", settings.distillation)):
             loss = loss + weight * terms.get(name, 0.0) + settings.whole * weight * terms.get(f"whole_{name}", 0.0)
-        loss = loss + settings.pitching * (terms.get("height", 0.0) + terms.get("voicing", 0.0))
+        loss = loss + terms.get("height", 0.0) + terms.get("voicing", 0.0)
         self.optimizer.zero_grad(set_to_none=True)
         terms = {"loss": loss, "mel": mel, "magnitude": magnitude, **terms}
         if adversary is None:
@@ -330,16 +338,21 @@ def train_codec(
         teacher: of codebook 0: `phones`, or the speech encoder whose features `pack_sound` has stored.
 
     Raises:
-        UserError: when the pack has no features of the teacher, or the run has begun otherwise.
+        UserError: when the sizes make no codec, the pack has no features of the teacher or no pitch, or the run has
+            begun otherwise.
     """
     torch.manual_seed(settings.seed)
-    codec = NanoCodec(config)
+    try:
+        codec = NanoCodec(config)
+    except ValueError as error:
+        raise UserError(f"There is no such codec: {error}.") from error
     if start_from is not None:
         begin_codec_with(codec, start_from)
     pack = SoundPack(pack_folder, teacher)
-    if codec.pitch is not None and not _has_pitch(start_from or {}) and not has_checkpoint(run_folder):
+    new_pitch = codec.pitch is not None and not _has_pitch(start_from or {})
+    if codec.pitch is not None and new_pitch and not has_checkpoint(run_folder):
         fit_pitch(codec.pitch.codebook, pack.pitches(_FRAMES_OF_PITCH, settings.seed), seed=settings.seed)
-    trainer = CodecTrainer(codec, pack, settings, device)
+    trainer = CodecTrainer(codec, pack, settings, device, new_pitch)
     if start_from is not None:
         trainer.books.go_on()
     run = Run(run_folder, settings.steps, minutes, save_every, trainer.state, trainer.restore, "codec")

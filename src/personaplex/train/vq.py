@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from personaplex.codec.pitch import VOICE, heights
 from personaplex.codec.quantize import RVQ, Codebook, SplitRVQ
 
 _DECAY = 0.99
@@ -37,38 +36,6 @@ class Quantized(NamedTuple):
 def books_of(rvq: RVQ) -> list[Codebook]:
     """The codebooks of a residual quantizer, by their own type."""
     return [book for book in rvq.codebooks if isinstance(book, Codebook)]
-
-
-def fit_pitch(codebook: Codebook, frames: torch.Tensor, rounds: int = 25, seed: int = 0) -> None:
-    """Put a codebook's entries where frames of pitch are (k-means), the first one where there is no voice.
-
-    Each entry either has a voice at a point or not: a half of one would be a pitch that nobody has.
-
-    Args:
-        codebook: of vectors as `personaplex.codec.pitch.heights` gives them.
-        frames: float32 `[N, 4]`, Hz, 0 where unvoiced.
-        rounds: of k-means.
-        seed: of the frames to begin with.
-    """
-    vectors = heights(frames)
-    card, width = codebook.entries.shape
-    random = torch.Generator().manual_seed(seed)
-    entries = vectors[torch.randint(len(vectors), (card,), generator=random)]
-    entries += 0.02 * torch.randn(entries.shape, generator=random)
-    for _ in range(rounds):
-        entries[0] = 0.0
-        codebook.entries.copy_(entries)
-        chosen = codebook.nearest(vectors[None])[0]
-        counts = torch.bincount(chosen, minlength=card)
-        sums = torch.zeros(card, width).index_add_(0, chosen, vectors)
-        empty = (counts == 0).nonzero()[:, 0]
-        sums[empty] = vectors[torch.randint(len(vectors), (len(empty),), generator=random)]
-        entries = sums / counts.clamp(min=1)[:, None]
-    height, voice = entries.chunk(2, dim=-1)
-    share = voice / VOICE  # of the frames of an entry, that have a voice at a point
-    height = torch.where(share > 0.5, height / share.clamp(min=0.5), 0.0)
-    codebook.entries.copy_(torch.cat([height, (share > 0.5) * VOICE], dim=-1))
-    codebook.entries[0] = 0.0
 
 
 class CodebookTrainer:
