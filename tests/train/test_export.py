@@ -1,13 +1,14 @@
 """A model directory made of training runs."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from safetensors import safe_open
 
 from personaplex.checkpoints import load_model
+from personaplex.codec.nano import NanoCodec
 from personaplex.errors import UserError
 from personaplex.lm.sampling import Sampling
 from personaplex.train.__main__ import main
@@ -75,3 +76,16 @@ def test_the_directory_holds_the_codec_that_a_corpus_is_encoded_with_and_its_dec
     with safe_open(tmp_path / "model/codec.safetensors", framework="pt") as file:
         eight = {name for name in file.keys() if file.get_tensor(name).dtype == torch.int8}  # noqa: SIM118
     assert eight and all(name.startswith("decoder.") for name in eight)
+
+
+def test_a_codec_with_pitch_is_stored_with_its_reader_and_its_codebook(export, tmp_path, codec):
+    torch.manual_seed(0)
+    pitched = NanoCodec(replace(codec.config, pitch=True))
+    (tmp_path / "codec/config.json").write_text(json.dumps(asdict(pitched.config)))
+    torch.save({"step": 0, "codec": pitched.state_dict()}, tmp_path / "codec/checkpoint.pt")
+    stored, run = export().codec, read_codec(tmp_path / "codec")
+    assert stored.config == pitched.config
+    pcm = 0.1 * torch.randn(1, 1, 10 * 1920)
+    codes = run.encode(pcm)
+    assert torch.equal(stored.encode(pcm), codes)
+    torch.testing.assert_close(stored.decode(codes), run.decode(codes), atol=1e-5, rtol=1e-4)
