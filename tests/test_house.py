@@ -13,9 +13,9 @@ BARE_MACHINE = """
 import importlib, importlib.util, pkgutil, sys
 
 ABSENT = {
-    "aiohttp", "click", "huggingface_hub", "jiwer", "librosa", "matplotlib", "pocketsphinx", "pyloudnorm",
-    "resemblyzer", "scipy", "silero_vad", "soundfile", "soxr", "sphn", "starlette", "tensorboard", "tqdm", "uvicorn",
-    "webrtcvad", "websockets",
+    "aiohttp", "click", "huggingface_hub", "jiwer", "librosa", "matplotlib", "parselmouth", "pocketsphinx",
+    "pyloudnorm", "resemblyzer", "scipy", "silero_vad", "soundfile", "soxr", "sphn", "starlette", "tensorboard", "tqdm",
+    "uvicorn", "webrtcvad", "websockets",
 }
 
 class Absent:
