@@ -16,9 +16,9 @@ SEED=${SEED:-1}                       # of the new dialogues and of what is draw
 HOURS=${HOURS:-6}                     # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
 MIX=${MIX:-service=6,open=3,qa=3,casual=1,brief=1,interrupted=1,story=1}
-STEPS=${STEPS:-720}                   # of either run
+STEPS=${STEPS:-900}                   # of either run
 BATCH=${BATCH:-4}
-RATE=${RATE:-5e-4}
+RATE=${RATE:-6e-4}
 HELD_OUT=${HELD_OUT:-20}              # dialogues to measure on before and after; 0 for none
 PRESET=${PRESET:-nano}                # sizes of the language model: the model's
 MINUTES=${MINUTES:-}                  # budget of each training in this call; empty for none
@@ -29,19 +29,21 @@ train() { python -m personaplex.train "$@"; }
 tokenizer=$FROM/tokenizer.model
 [ -f "$FROM/config.json" ] || { echo "$FROM is no model directory: it has no config.json. Set FROM to one." >&2; exit 1; }
 
-# 1. New dialogues, users who say anything among them, as codes of the model's codec; and scripts in writing only.
-[ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed "$((900 + SEED))" --workers 2 --mix "$MIX"
+# 1. New dialogues, users who say anything and agents with voices of their own among them, as codes of the model's codec; and
+#    scripts in writing only.
+[ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed "$((1000 + SEED))" --workers 2 \
+    --mix "$MIX" --new-voices 0.3
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed "$((920 + SEED))"
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$FROM" --out "$WORK/codes"
 
-# 2. Two runs: mistakes to recover from, an ear of its own, a share in writing, a share of users alone.
+# 2. Two runs: mistakes to recover from, an ear of its own, a share in writing, a share of users alone, sound at its full weight.
 for run in a b; do
     train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$tokenizer" --preset "$PRESET" \
         --run "$WORK/$run" --start-from "$FROM" --seed "$((2 * SEED + $([ "$run" = a ] && echo 0 || echo 1)))" --steps "$STEPS" \
-        --batch "$BATCH" --rate "$RATE" --warmup 20 --hold 0.3 --ema 0.99 --muon --spoken-roles --lead 2 --copying 2 \
-        --reading 0.1 --dictation 0.1 --text-only 0.3 --deaf 0.15 --writing 6 --semantic 0.5 --acoustic 0.05 --foresight 0.5 \
-        --hearing 4 --heard-padding 1 --padding 1 --stumble 0.6 --wrong 0.4 --late 0.35 --blur 0.35 --corrupt 0.12 \
-        --heard-own 0.8 --heard-passes 3 --workers "$WORKERS" --device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"}
+        --batch "$BATCH" --rate "$RATE" --warmup 20 --hold 0.4 --ema 0.98 --muon --spoken-roles --lead 2 --copying 2 \
+        --reading 0.2 --dictation 0.1 --text-only 0.2 --deaf 0.1 --writing 5 --semantic 1 --acoustic 0.2 --timbre 0.7 --silent 0.04 \
+        --foresight 0.5 --hearing 4 --heard-padding 1 --padding 1 --stumble 0.5 --wrong 0.4 --late 0.3 --blur 0.3 --corrupt 0.12 \
+        --heard-own 0.6 --heard-passes 2 --workers "$WORKERS" --device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"}
     train done --run "$WORK/$run" --steps "$STEPS" || exit 0
 done
 

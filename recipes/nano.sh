@@ -30,10 +30,10 @@ train() { python -m personaplex.train "$@"; }
 budget=(--device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"})
 
 # 1. Dialogues: scripts from a grammar, two-channel sound from flite and espeak-ng (and festival and Pico where they are), word
-#    and phone times; and more scripts in writing only. (45 minutes)
-[ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2
+#    and phone times, three in ten with an agent of a voice of its own; and more scripts in writing only. (45 minutes)
+[ -f "$WORK/corpus/stats.json" ] || python -m personaplex.synth --out "$WORK/corpus" --hours "$HOURS" --seed 1 --workers 2 --new-voices 0.3
 [ -f "$WORK/more/stats.json" ] || python -m personaplex.synth --out "$WORK/more" --hours "$MORE_HOURS" --seed 2 --workers 2 \
-    --mix open=4,told=2,interrupted=2,story=1,brief=1,service=2
+    --new-voices 0.3 --mix open=4,told=2,interrupted=2,story=1,brief=1,service=2
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed 21
 
 # 2. The words: SentencePiece with byte fallback.

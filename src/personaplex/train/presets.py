@@ -31,6 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "short_conv": 3,
         "recall": 3,
         "pointer": 64,
+        "voiceprint": 40,
     },
     # For trying the pipeline out in a minute.
     "tiny": {
