@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From the bundled model, or another model directory, to one that has learnt more: new dialogues, two runs with different chance,
-# and their mean. The bundled one's last stages were of this kind. Nothing but the model directory is needed to begin; every stage
+# and their mean. The bundled one's last stage had these options. Nothing but the model directory is needed to begin; every stage
 # resumes where it stopped and is skipped once it is done.
 #
 #   bash recipes/further.sh              reckoned from shorter runs: two and a half hours on a CPU without AVX-512

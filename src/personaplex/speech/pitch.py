@@ -1,4 +1,8 @@
-"""How high a voice is, every 20 ms, by Praat's autocorrelation (Boersma 1993). Knows no words and no speakers."""
+"""How high a voice is, every 20 ms, by Praat's autocorrelation (Boersma 1993). Knows no words and no speakers.
+
+Not by librosa's pYIN: where several processes are the first to compile it at once, it may crash for good (numba's issue
+10128).
+"""
 
 from __future__ import annotations
 
