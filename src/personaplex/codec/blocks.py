@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -23,13 +22,6 @@ class PastState(State):
         full = torch.cat([self.past, x], dim=1)
         self.keep(self.past, full[:, full.shape[1] - self.past.shape[1] :])
         return full
-
-
-class LayerStates(State):
-    """States of a sequence of layers."""
-
-    def __init__(self, parts: Sequence[State]):
-        self.parts: list[Any] = list(parts)
 
 
 class DepthwiseConv(nn.Module):
@@ -84,18 +76,25 @@ class ConvNeXtBlock(nn.Module):
         return torch.addcmul(x, self.scale, self.down(F.gelu(self.up(self.norm(self.conv(x, state))))))
 
 
+class BlocksState(State):
+    """What blocks in a row remember, one state a block."""
+
+    def __init__(self, states: Sequence[PastState]):
+        self.states = list(states)
+
+
 class Blocks(nn.ModuleList):
     """Blocks in a row."""
 
     def __init__(self, count: int, dim: int, expansion: int, kernel: int):
         super().__init__([ConvNeXtBlock(dim, expansion, kernel) for _ in range(count)])
 
-    def init_states(self, batch: int) -> list[PastState]:
-        """The states before the first sample, one a block."""
-        return [block.init_state(batch) for block in self]  # type: ignore[operator]
+    def init_state(self, batch: int) -> BlocksState:
+        """The state before the first sample."""
+        return BlocksState([block.init_state(batch) for block in self])  # type: ignore[operator]
 
-    def forward(self, x: torch.Tensor, states: Sequence[State] | None = None) -> torch.Tensor:
-        """Map `[B, T, C]` to the same shape; `states` has one a block."""
+    def forward(self, x: torch.Tensor, state: BlocksState | None = None) -> torch.Tensor:
+        """Map `[B, T, C]` to the same shape."""
         for index, block in enumerate(self):
-            x = block(x, None if states is None else states[index])
+            x = block(x, None if state is None else state.states[index])
         return x

@@ -10,7 +10,7 @@ losses.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,8 +19,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from personaplex.codec.base import Codec
-from personaplex.codec.blocks import Blocks, LayerStates, PastState
-from personaplex.codec.pitch import POINTS, PULSE, PitchReader, Throat, minimum_phase
+from personaplex.codec.blocks import Blocks, BlocksState, PastState
+from personaplex.codec.pitch import POINTS, PULSE, PitchReader, Throat, ThroatState, minimum_phase
 from personaplex.codec.quantize import SplitRVQ
 from personaplex.frames import FRAME_SAMPLES, PITCH_SAMPLES
 from personaplex.nn.state import State
@@ -85,8 +85,18 @@ class NanoCodecConfig:
         return cls(**{name: value for name, value in config.items() if name in known})
 
 
-def _parts(state: LayerStates | None) -> Sequence[Any] | None:
-    return None if state is None else state.parts
+class EncoderState(State):
+    """What the encoder remembers: the last samples, and what its blocks and those that read the pitch do."""
+
+    def __init__(self, past: PastState, fast: BlocksState, slow: BlocksState, pitch: BlocksState | None):
+        self.past, self.fast, self.slow, self.pitch = past, fast, slow, pitch
+
+
+class DecoderState(State):
+    """What the decoder remembers: sound that is not whole yet, and what its blocks and its throat do."""
+
+    def __init__(self, tail: PastState, slow: BlocksState, fast: BlocksState, throat: ThroatState | None):
+        self.tail, self.slow, self.fast, self.throat = tail, slow, fast, throat
 
 
 class SoundEncoder(nn.Module):
@@ -104,10 +114,10 @@ class SoundEncoder(nn.Module):
         self.slow = Blocks(config.latent_layers, config.dim, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.dim)
 
-    def init_state(self, batch: int) -> LayerStates:
-        """The state before the first sample."""
+    def init_state(self, batch: int, pitch: BlocksState | None = None) -> EncoderState:
+        """The state before the first sample, with that of what reads the pitch."""
         past = PastState(batch, self.config.encoder_fft - self.config.encoder_hop, 1, self.inp.weight)
-        return LayerStates([past, LayerStates(self.fast.init_states(batch)), LayerStates(self.slow.init_states(batch))])
+        return EncoderState(past, self.fast.init_state(batch), self.slow.init_state(batch), pitch)
 
     def spectra(self, pcm: torch.Tensor, state: PastState | None = None) -> torch.Tensor:
         """Magnitudes of whole frames of sound, `[B, N, encoder_fft / 2 + 1]`."""
@@ -117,12 +127,12 @@ class SoundEncoder(nn.Module):
         windows = full.unfold(-1, config.encoder_fft, config.encoder_hop) * self.window
         return torch.fft.rfft(windows).abs() / math.sqrt(config.encoder_fft)
 
-    def latents(self, magnitude: torch.Tensor, states: Sequence[Any] = (None, None)) -> torch.Tensor:
-        """What is quantized, `[B, T, dim]`; the states of the fast and of the slow blocks, if they go on."""
+    def latents(self, magnitude: torch.Tensor, state: EncoderState | None = None) -> torch.Tensor:
+        """What is quantized, `[B, T, dim]`."""
         x = self.inp((magnitude.clamp(min=_FLOOR).log() - math.log(_FLOOR)) * 0.25 - 0.5)
-        x = self.fast(x, _parts(states[0]))
+        x = self.fast(x, None if state is None else state.fast)
         x = self.fold(x.unflatten(1, (-1, self.ratio)).flatten(2))
-        return self.norm(self.slow(x, _parts(states[1])))
+        return self.norm(self.slow(x, None if state is None else state.slow))
 
     def forward(self, pcm: torch.Tensor) -> torch.Tensor:
         """Encode whole frames of sound."""
@@ -146,24 +156,24 @@ class SoundDecoder(nn.Module):
         self.norm = nn.LayerNorm(config.fast_dim)
         self.out = nn.Linear(config.fast_dim, 2 * (config.decoder_fft // 2 + 1))
 
-    def init_state(self, batch: int) -> LayerStates:
+    def init_state(self, batch: int) -> DecoderState:
         """The state before the first frame."""
         tail = PastState(batch, self.config.decoder_fft - self.config.decoder_hop, 1, self.out.weight)
-        blocks = [LayerStates(part.init_states(batch)) for part in (self.slow, self.fast)]
-        return LayerStates([tail, *blocks, *([] if self.throat is None else [self.throat.init_state(batch)])])
+        throat = None if self.throat is None else self.throat.init_state(batch)
+        return DecoderState(tail, self.slow.init_state(batch), self.fast.init_state(batch), throat)
 
     def forward(
-        self, latents: torch.Tensor, pitch: torch.Tensor | None = None, state: LayerStates | None = None
+        self, latents: torch.Tensor, pitch: torch.Tensor | None = None, state: DecoderState | None = None
     ) -> torch.Tensor:
         """Decode whole frames; `pitch [B, T, 2 * POINTS]` is needed where there is a codebook of it."""
-        tail, slow, fast, *throat = [None] * 4 if state is None else state.parts
+        slow, fast, tail = (None, None, None) if state is None else (state.slow, state.fast, state.tail)
         x = latents if self.pitch is None else latents + self.pitch(pitch)
-        x = self.unfold(self.slow(x, _parts(slow))).unflatten(2, (self.ratio, -1)).flatten(1, 2)
-        one, other = self.out(self.norm(self.fast(x, _parts(fast)))).float().chunk(2, dim=-1)
+        x = self.unfold(self.slow(x, slow)).unflatten(2, (self.ratio, -1)).flatten(1, 2)
+        one, other = self.out(self.norm(self.fast(x, fast))).float().chunk(2, dim=-1)
         if self.throat is None:
             spectrum = torch.polar(one.clamp(max=5.0).exp(), other)  # a log magnitude, a phase
             return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.decoder_fft) * self.window, tail)
-        pulses, noise = self.throat(pitch, throat[0] if throat else None)  # two log magnitudes
+        pulses, noise = self.throat(pitch, None if state is None else state.throat)  # two log magnitudes
         spectrum = pulses * minimum_phase(one.clamp(max=5.0)) + noise * other.clamp(max=5.0).exp()
         return self._overlap_add(torch.fft.irfft(spectrum, n=self.config.decoder_fft), tail)
 
@@ -219,29 +229,27 @@ class NanoCodec(Codec):
             )
         self.decoder = SoundDecoder(config)
 
-    def init_encoder_state(self, batch: int, max_frames: int = 1) -> LayerStates:
+    def init_encoder_state(self, batch: int, max_frames: int = 1) -> EncoderState:
         """Empty encoder state; `max_frames` is not needed here."""
-        pitch = [] if self.pitch is None else [LayerStates(self.pitch.blocks.init_states(batch))]
-        return LayerStates([*self.encoder.init_state(batch).parts, *pitch])
+        return self.encoder.init_state(batch, None if self.pitch is None else self.pitch.blocks.init_state(batch))
 
-    def init_decoder_state(self, batch: int, max_frames: int = 1) -> LayerStates:
+    def init_decoder_state(self, batch: int, max_frames: int = 1) -> DecoderState:
         """Empty decoder state; `max_frames` is not needed here."""
         return self.decoder.init_state(batch)
 
     def encode(self, pcm: torch.Tensor, state: State | None = None) -> torch.Tensor:
         """Sound float `[B, 1, 1920 * T]` → codes int64 `[B, K, T]`."""
-        assert state is None or isinstance(state, LayerStates)
+        assert state is None or isinstance(state, EncoderState)
         self.check_pcm(pcm)
-        past, fast, slow, *pitch = [None] * 4 if state is None else state.parts
-        spectra = self.encoder.spectra(pcm[:, 0], past)
-        codes = self.quantizer.encode(self.encoder.latents(spectra, (fast, slow)).transpose(1, 2))
+        spectra = self.encoder.spectra(pcm[:, 0], None if state is None else state.past)
+        codes = self.quantizer.encode(self.encoder.latents(spectra, state).transpose(1, 2))
         if self.pitch is None:
             return codes
-        return torch.cat([codes, self.pitch.encode(spectra, _parts(pitch[0]))], dim=1)
+        return torch.cat([codes, self.pitch.encode(spectra, None if state is None else state.pitch)], dim=1)
 
     def decode(self, codes: torch.Tensor, state: State | None = None) -> torch.Tensor:
         """Codes int64 `[B, K, T]` → sound float `[B, 1, 1920 * T]`."""
-        assert state is None or isinstance(state, LayerStates)
+        assert state is None or isinstance(state, DecoderState)
         self.check_codes(codes)
         pitch = None
         if self.pitch is not None:

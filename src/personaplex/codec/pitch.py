@@ -10,12 +10,11 @@ Knows nothing of what is said.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from personaplex.codec.blocks import Blocks, PastState
+from personaplex.codec.blocks import Blocks, BlocksState, PastState
 from personaplex.codec.quantize import Codebook
 from personaplex.frames import FRAME_SAMPLES, PITCH_RANGE, PITCH_SAMPLES, SAMPLE_RATE
 from personaplex.nn.state import State
@@ -62,18 +61,16 @@ class PitchReader(nn.Module):
         self.register_buffer("grid", torch.tensor(GRID), persistent=False)
         self.codebook = Codebook(card, 2 * POINTS)
 
-    def forward(
-        self, magnitude: torch.Tensor, states: Sequence[State] | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, magnitude: torch.Tensor, state: BlocksState | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Magnitudes of spectra `[B, N, bins]` → logits of voice `[B, N]` and of the heights of `GRID`."""
         correlation = torch.fft.irfft(magnitude.float())
         lags = correlation[..., _LAGS[0] : _LAGS[1]] / (correlation[..., :1] + 1e-3)
-        read = self.out(self.norm(self.blocks(self.inp(lags), states)))
+        read = self.out(self.norm(self.blocks(self.inp(lags), state)))
         return read[..., 0], read[..., 1:]
 
-    def encode(self, magnitude: torch.Tensor, states: Sequence[State] | None = None) -> torch.Tensor:
+    def encode(self, magnitude: torch.Tensor, state: BlocksState | None = None) -> torch.Tensor:
         """Magnitudes `[B, POINTS * T, bins]` → codes int64 `[B, 1, T]`."""
-        voice, logits = self(magnitude, states)
+        voice, logits = self(magnitude, state)
         near = (self.grid - self.grid[logits.argmax(dim=-1)][..., None]).abs() < _NEAR
         height = (logits.float().masked_fill(~near, -torch.inf).softmax(dim=-1) * self.grid).sum(dim=-1)
         voiced = voice > 0

@@ -28,6 +28,9 @@ class Choice(Protocol):
     def audio(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose audio codes."""
 
+    def heard(self, logits: torch.Tensor) -> torch.Tensor:
+        """Choose tokens of the user's words, which no luck decides."""
+
 
 def predict(
     lm: LanguageModel,
@@ -41,7 +44,7 @@ def predict(
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
-    What it heard is recognised, not invented: always the likeliest token, whatever the luck. The user's depth steps are
+    What it heard is recognised, not invented: whatever the luck. The user's depth steps are
     not run.
 
     Args:
@@ -73,7 +76,7 @@ def predict(
     codes = lm.depth_steps(hidden, text, steps, pick, depth, None if voice is None else voice[:, 0])
     cells = [text[:, None], codes, known[:, layout.user]]
     if lm.heard_linear is not None:
-        cells.append(keep(-1, lm.heard_linear(hidden).argmax(dim=-1))[:, None])
+        cells.append(keep(-1, choice.heard(lm.heard_linear(hidden)))[:, None])
     return torch.cat(cells, dim=1)
 
 
