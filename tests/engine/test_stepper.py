@@ -159,7 +159,8 @@ def test_a_packaged_voice_goes_on_like_the_tokens_that_it_was_made_of(delays):
     user, one, other = user_codes(lm, 25), Recorder(), Recorder()
     expected = talk(begun(lm, plain, one), user, one)
     assert torch.equal(talk(begun(lm, packaged, other), user, other), expected)
-    torch.testing.assert_close(torch.stack(one.logits[1:9]), torch.stack(other.logits[1:9]), rtol=0, atol=1e-5)
+    for mine, theirs in zip(one.logits, other.logits, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", [{}, KINDS["recalling"], KINDS["copying"]], ids=["plain", "recalling", "copying"])
@@ -182,6 +183,35 @@ def test_capacity_one_and_three_give_the_same_logits(changes):
     talk(among, others[8:], three)
     for mine, theirs in zip(one.logits, three.logits, strict=True):
         torch.testing.assert_close(mine[0], theirs[1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("delays", DELAYS.values(), ids=DELAYS)
+def test_a_frame_that_begins_in_silence_is_silent_where_its_other_codes_come_later(delays):
+    lm = tiny_lm(delays=delays)
+    agent, prompt, user = lm.layout.agent, prompt_of_frames(a_prompt(lm)[1], lm.layout), user_codes(lm, 24, batch=2)
+    plain = talk(begun(lm, prompt, Recorder()), user[:, :1], Recorder())[:, 0, agent]
+    silence = torch.randint(lm.layout.card, (lm.layout.codebooks,))
+    silence[0] = plain[:, 0].mode().values  # what it says most
+    later = torch.tensor(delays[agent]) > delays[agent.start]
+    asked = []
+    lm.linears[7].register_forward_hook(lambda *_: asked.append(1))
+
+    def hushed(rows):
+        stepper = Stepper(lm, len(rows), silence)
+        for row in range(len(rows)):
+            stepper.begin(row, prefill(lm, prompt), torch.zeros(1, 9), Recorder())
+        return talk(stepper, user[:, rows], Recorder())
+
+    one = hushed([0])
+    codes = one[:, 0, agent]
+    quiet = codes[:, 0] == silence[0]
+    assert quiet.any()
+    assert torch.equal(codes[quiet][:, later], silence[later].expand(int(quiet.sum()), -1))
+    if not later.any():
+        assert torch.equal(codes, plain)
+    last = delays[agent.stop - 1]  # columns from a frame's first code to its last; so many are left of the prompt
+    assert len(asked) == 1 + len(user) - last - (int(quiet[: len(user) + 1 - last].sum()) if last else 0)
+    assert torch.equal(hushed([1, 0])[:, 1], one[:, 0])
 
 
 def test_the_users_depth_steps_are_not_run_and_change_nothing():

@@ -40,6 +40,7 @@ def test_the_model_keeps_the_steady_frames_that_it_was_trained_with(export, lm_r
     assert model.silence.tolist() == index["silence"] == begun["silence"]
     assert model.sine.tolist() == index["sine"] and (model.text_lead, model.heard_lag) == (2, 2)
     assert model.sampling == Sampling() and "sampling" not in model.meta["personaplex"]
+    assert model.quiet and not export("--no-quiet").quiet
 
 
 def test_the_mean_of_a_run_and_of_the_model_made_of_another(export, lm_run, tmp_path):

@@ -57,6 +57,7 @@ class Model:
         text_lead: frames by which a word's text precedes its sound; 0 for the released models.
         heard_lag: frames by which the user's words are written after their end, where the model has a stream for them.
         spoken_roles: whether it reads the figures of a role in words.
+        quiet: whether a frame of the agent's whose first code is silence's is silent, and not asked for further.
         sampling: how it chooses tokens where nothing else is asked for.
         sha256: of the weights' names, shapes and the ends of each tensor (`Weights.digest`), hex.
     """
@@ -74,6 +75,7 @@ class Model:
     text_lead: int
     heard_lag: int
     spoken_roles: bool
+    quiet: bool
     sampling: Sampling
     sha256: str
 
@@ -132,6 +134,7 @@ def load_model(
         text_lead=_frames(own, "text_lead"),
         heard_lag=_frames(own, "heard_lag"),
         spoken_roles=own.get("spoken_roles") is True,
+        quiet=own.get("quiet") is True,
         sampling=read_sampling(directory / "config.json", own.get("sampling", {})),
         sha256=hashlib.sha256((weights.digest() + codec_weights.digest()).encode()).hexdigest(),
     )

@@ -35,6 +35,7 @@ def save_model(
     text_lead: int = 0,
     heard_lag: int = 0,
     spoken_roles: bool = False,
+    quiet: bool = False,
     sampling: Sampling | None = None,
     storage: str = "f32",
     codec_storage: Storage = "f32",
@@ -55,6 +56,7 @@ def save_model(
         text_lead: frames by which a word's text precedes its sound.
         heard_lag: frames by which the user's words are written after their end, if the model has a stream for them.
         spoken_roles: whether it reads the figures of a role in words.
+        quiet: whether a frame of the agent's whose first code is silence's is silent.
         sampling: how it chooses tokens where nothing else is asked for; None for the published settings.
         storage: of the language model's matrices: "int8" with a scale a row, "bf16" or "f32".
         codec_storage: of the codec's, or what tells each tensor's from its name.
@@ -80,6 +82,7 @@ def save_model(
             "text_lead": text_lead,
             **({"heard_lag": heard_lag} if lm.config.heard else {}),
             **({"spoken_roles": True} if spoken_roles else {}),
+            **({"quiet": True} if quiet else {}),
             **({"sampling": asdict(sampling)} if sampling else {}),
             **(extra or {}),
         }

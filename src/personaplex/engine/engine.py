@@ -45,6 +45,10 @@ class EngineModel(PromptedModel, Protocol):
     def sampling(self) -> Sampling:
         """How it chooses tokens where nothing else is asked for."""
 
+    @property
+    def quiet(self) -> bool:
+        """Whether a frame whose first code is silence's is silent."""
+
 
 @dataclass
 class Totals:
@@ -115,7 +119,7 @@ class Engine:
         self._sound = next(model.codec.parameters())  # its dtype and device are those of sound
         lay_out_for_steps(model.lm)  # before states are made, which look at where the weights lie
         lay_out_for_steps(model.codec)
-        self._stepper = Stepper(model.lm, self.rows)
+        self._stepper = Stepper(model.lm, self.rows, model.silence if model.quiet else None)
         self._encoder = model.codec.init_encoder_state(self.rows)
         self._decoder = model.codec.init_decoder_state(self.rows)
         self._rows: list[Conversation | None] = [None] * self.rows

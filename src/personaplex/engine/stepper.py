@@ -7,11 +7,11 @@ of words or of who is talking.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 
-from personaplex.frames import UNGENERATED, ZERO
+from personaplex.frames import UNGENERATED, ZERO, Layout
 from personaplex.lm.model import LanguageModel
 from personaplex.lm.pointer import Memory
 from personaplex.lm.voiceprint import Sample
@@ -41,11 +41,12 @@ def predict(
     depth: TransformerState | None = None,
     memory: Memory | None = None,
     sample: Sample | None = None,
+    active: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
     What it heard is recognised, not invented: whatever the luck. The user's depth steps are
-    not run.
+    not run, and on a CPU neither are the agent's from where all cells were written beforehand.
 
     Args:
         lm: the language model.
@@ -56,6 +57,7 @@ def predict(
         depth: the depth transformer's state, to be used again and again; None for a new one.
         memory: what of the roles can be copied; None where the model copies nothing.
         sample: what of the voices can be looked up; None where the model looks none up.
+        active: bool `[B]`, rows that are waited for; None for all. What is returned for the others means nothing.
 
     Returns:
         int64 `[B, S]`: `known` with the model's cells filled in.
@@ -68,13 +70,16 @@ def predict(
 
     text = keep(0, choice.text(lm.text_logits(hidden[:, None], memory)[:, 0], chances[0]))
     steps = layout.codebooks
+    if hidden.device.type == "cpu":  # which to ask costs nothing there
+        wanted = (known if active is None else known[active])[:, layout.agent] == UNGENERATED
+        steps = max(1, int((wanted.any(dim=0) * torch.arange(1, steps + 1)).max()))
 
     def pick(logits: torch.Tensor, step: int) -> torch.Tensor:
         return keep(1 + step, choice.audio(logits, chances[1 + step]))
 
     voice = lm.voice(hidden[:, None], sample)
     codes = lm.depth_steps(hidden, text, steps, pick, depth, None if voice is None else voice[:, 0])
-    cells = [text[:, None], codes, known[:, layout.user]]
+    cells = [text[:, None], codes, known[:, layout.agent][:, steps:], known[:, layout.user]]
     if lm.heard_linear is not None:
         cells.append(keep(-1, choice.heard(lm.heard_linear(hidden)))[:, None])
     return torch.cat(cells, dim=1)
@@ -136,6 +141,31 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
     return Prefix(state, hidden[:, -1], columns[:, fed:], length, last, memory, sample)
 
 
+class _Hush(NamedTuple):
+    """Which cells follow from a silent first code.
+
+    Attributes:
+        first: the stream of the agent's first codes.
+        begins: the code with which a silent frame begins, int64 scalar.
+        streams: int64 `[N]`, the agent's streams whose codes come in later columns than the first.
+        after: int64 `[N]`, by how many.
+        codes: int64 `[N]`, what they are in silence.
+    """
+
+    first: int
+    begins: torch.Tensor
+    streams: torch.Tensor
+    after: torch.Tensor
+    codes: torch.Tensor
+
+    @classmethod
+    def of(cls, silence: torch.Tensor, layout: Layout) -> _Hush:
+        first = layout.agent.start
+        after = torch.tensor(layout.delays[layout.agent], device=silence.device) - layout.delays[first]
+        (later,) = torch.where(after > 0)
+        return cls(first, silence[0], first + later, after[later], silence[later])
+
+
 class Stepper:
     """`capacity` rows on the grid; each is at its own column, and those that take no part in a step stay as they are.
 
@@ -146,15 +176,18 @@ class Stepper:
     Args:
         lm: the language model.
         capacity: number of rows.
+        silence: int64 `[K]`, the codes of a silent frame: one of the agent's that begins with the first of them is
+            silent in all that come in later columns. None to ask the model for each.
     """
 
-    def __init__(self, lm: LanguageModel, capacity: int):
+    def __init__(self, lm: LanguageModel, capacity: int, silence: torch.Tensor | None = None):
         self.lm = lm
         self.layout = lm.layout
         self.capacity = capacity
         device = lm.text_emb.weight.device
         self.delays = torch.tensor(self.layout.delays, device=device)
         self.late = max(self.layout.max_delay, 1) - 1
+        self._hush = None if silence is None else _Hush.of(silence.to(device), self.layout)
         self._width = 2 * max(self.layout.max_delay, 1) + 1  # columns that are being written or still waited for
         shape = (capacity, self.layout.streams, self._width)
         self.cells = torch.full(shape, UNGENERATED, dtype=torch.long, device=device)
@@ -234,7 +267,10 @@ class Stepper:
         if self.lm.config.echo:
             self._remember(column[:, -1], hidden, active)
         following = (position + 1)[:, None].expand(-1, layout.streams)
-        tokens = predict(self.lm, hidden, self._read(following), luck, choice, self.depth, self.memory, self.sample)
+        known = self._read(following)
+        if self._hush is not None:
+            known = self._hushed(known, following, self._hush)
+        tokens = predict(self.lm, hidden, known, luck, choice, self.depth, self.memory, self.sample, active)
         self._write(following, slice(0, layout.streams), tokens, active)
         oldest = (position - self.late)[:, None]
         frame = self._read(oldest + self.delays)
@@ -242,6 +278,13 @@ class Stepper:
         self._write(oldest.expand_as(frame), slice(0, layout.streams), blank, active)
         position += 1 if active is None else active.long()
         return frame
+
+    def _hushed(self, known: torch.Tensor, columns: torch.Tensor, hush: _Hush) -> torch.Tensor:
+        """`known [B, S]`, of `columns [B, S]`, with what belongs to frames of the agent's that began in silence."""
+        begun = self.cells[:, hush.first].gather(1, (columns[:, hush.streams] - hush.after) % self._width)
+        part = known[:, hush.streams]
+        silent = (begun == hush.begins) & (part == UNGENERATED)
+        return known.index_copy(1, hush.streams, torch.where(silent, hush.codes, part))
 
     def _remember(self, heard: torch.Tensor, hidden: torch.Tensor, active: torch.Tensor | None) -> None:
         """Keep a piece of the user's, where there is one, `[B]`, in the place of the oldest that is kept."""

@@ -189,6 +189,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--corpus", type=Path, required=True, help="where the voice samples are")
     export.add_argument("--out", type=Path, required=True, help="the model directory to write")
     export.add_argument("--int8", action=argparse.BooleanOptionalAction, default=True, help="the LM in 8 bits")
+    export.add_argument(
+        "--quiet",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="a frame of the agent's whose first code is silence's is silent, and not asked for further",
+    )
     for field in fields(Sampling):
         if field.name != "greedy":
             kind = float if isinstance(field.default, float) else int
@@ -358,6 +364,7 @@ def _export(arguments: argparse.Namespace) -> None:
         arguments.out,
         arguments.int8,
         sampling,
+        arguments.quiet,
     )
 
 

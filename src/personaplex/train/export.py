@@ -94,6 +94,7 @@ def export_model(
     out: Path,
     int8: bool = True,
     sampling: Sampling | None = None,
+    quiet: bool = True,
 ) -> None:
     """Write a model directory.
 
@@ -107,6 +108,8 @@ def export_model(
         out: the directory to write; replaced once the new one is complete.
         int8: store the language model's matrices in 8 bits with a scale a row.
         sampling: how the model chooses tokens where nothing else is asked for; None for the published settings.
+        quiet: a frame of the agent's whose first code is silence's is silent. Codebook 0 is taught phones, and
+            silence is one.
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
@@ -135,6 +138,7 @@ def export_model(
         text_lead=own["text_lead"],
         heard_lag=own.get("heard_lag", 0),
         spoken_roles=own.get("spoken_roles", False),
+        quiet=quiet,
         storage="int8" if int8 else "bf16",
         codec_storage=codec_storage,
         sampling=sampling,
