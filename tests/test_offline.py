@@ -176,7 +176,6 @@ def test_the_command_writes_sound_words_and_tokens(model, tmp_path):
         "greedy": False,
         "temp_word": 0.0,
         "padding_bonus": 0.0,
-        "heard_padding_bonus": 0.0,
     }
     with np.load(tmp_path / "out.npz") as grid:
         assert {name: array.shape for name, array in grid.items()} == {"text": (25,), "agent": (8, 25), "user": (8, 25)}

@@ -22,9 +22,6 @@ class Recorder:
 
     audio = text
 
-    def heard(self, logits):
-        return logits.argmax(dim=-1)
-
 
 def a_prompt(lm, voice_frames=9, role=5):
     layout = lm.layout

@@ -10,14 +10,7 @@ def draw(logits, sampling, luck):
 
 def test_defaults_are_the_published_ones():
     assert Sampling() == Sampling(
-        temp_audio=0.8,
-        topk_audio=250,
-        temp_text=0.7,
-        topk_text=25,
-        greedy=False,
-        temp_word=0.0,
-        padding_bonus=0.0,
-        heard_padding_bonus=0.0,
+        temp_audio=0.8, topk_audio=250, temp_text=0.7, topk_text=25, greedy=False, temp_word=0.0, padding_bonus=0.0
     )
 
 
@@ -104,17 +97,6 @@ def test_padding_may_be_made_likelier_or_less():
             assert found[2] == logits.argmax()
 
 
-def test_padding_among_the_words_of_the_user_may_too_greedy_or_not():
-    logits, pads = torch.tensor([[2.0, 1.2, 0.3, 1.5]] * 3), (0, 3)
-    sure, unsure = Sampling(), Sampling(heard_padding_bonus=-1.0)
-    chooser = Chooser([sure, unsure, unsure.but(greedy=True)], pads=pads)
-    assert chooser.heard(logits).tolist() == [0, 1, 1]
-    assert chooser.text(logits, torch.zeros(3)).tolist() == Chooser([sure, sure, Sampling(greedy=True)]).text(
-        logits, torch.zeros(3)
-    ).tolist()  # fmt: skip
-    assert logits[0, 0] == 2.0
-
-
 def test_what_is_never_to_be_said_is_not_chosen():
     logits = torch.tensor([[9.0, 1.0, 0.0, 0.0]] * 2)
     chooser = Chooser([Sampling(), Sampling(greedy=True)], unsaid=[0])
@@ -138,7 +120,6 @@ def test_half_precision_logits_are_drawn_in_float32():
         {"topk_text": -1},
         {"temp_word": -0.1},
         {"padding_bonus": float("nan")},
-        {"heard_padding_bonus": float("inf")},
     ],
 )
 def test_settings_without_meaning_are_refused(wrong):

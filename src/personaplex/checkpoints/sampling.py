@@ -35,7 +35,7 @@ def read_sampling(path: Path, given: Any) -> Sampling:
         reason = str(error)
     raise UserError(
         f"{path}: personaplex.sampling gives numbers for temp_audio, topk_audio, temp_text, "
-        f"topk_text, temp_word, padding_bonus and heard_padding_bonus, and whether it is greedy, but {reason}."
+        f"topk_text, temp_word and padding_bonus, and whether it is greedy, but {reason}."
     )
 
 

@@ -62,12 +62,6 @@ _RUN = (
         "  [default: the model's; 0 as published]",
     ),
     click.option(
-        "--heard-padding-bonus",
-        type=float,
-        help="The same in the stream of the user's words; below 0 it writes down words that it is less sure of."
-        "  [default: the model's; 0]",
-    ),
-    click.option(
         "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
     ),
     click.option(
@@ -110,7 +104,6 @@ class Given:
     temp_text: float | None
     temp_word: float | None
     padding_bonus: float | None
-    heard_padding_bonus: float | None
     topk_audio: int | None
     topk_text: int | None
     role: str | None
@@ -417,7 +410,6 @@ def _systems(given: Given, names: Sequence[str]) -> list[System]:
             "temp_text": given.temp_text,
             "temp_word": given.temp_word,
             "padding_bonus": given.padding_bonus,
-            "heard_padding_bonus": given.heard_padding_bonus,
             "topk_text": given.topk_text,
             "greedy": given.greedy or None,
         },

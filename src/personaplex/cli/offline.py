@@ -54,12 +54,6 @@ _PATH = click.Path(path_type=Path)
     "  [default: the model's; 0 as published]",
 )
 @click.option(
-    "--heard-padding-bonus",
-    type=float,
-    help="The same in the stream of the user's words; below 0 it writes down words that it is less sure of."
-    "  [default: the model's; 0]",
-)
-@click.option(
     "--topk-audio", type=click.IntRange(0), help="Candidates, 0 for all.  [default: the model's; 250 as published]"
 )
 @click.option(
@@ -84,7 +78,6 @@ def offline(
     temp_text: float | None,
     temp_word: float | None,
     padding_bonus: float | None,
-    heard_padding_bonus: float | None,
     topk_audio: int | None,
     topk_text: int | None,
     batch_size: int,
@@ -118,7 +111,6 @@ def offline(
         topk_text=topk_text,
         temp_word=temp_word,
         padding_bonus=padding_bonus,
-        heard_padding_bonus=heard_padding_bonus,
         greedy=greedy or None,
     )
     persona = choose_persona(model, voice_prompt, text_prompt)

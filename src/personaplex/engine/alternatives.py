@@ -34,10 +34,6 @@ class Watched:
         """Choose audio codes int64 `[B]`."""
         return self._choice.audio(logits, luck)
 
-    def heard(self, logits: torch.Tensor) -> torch.Tensor:
-        """Choose tokens of the user's words int64 `[B]`."""
-        return self._choice.heard(logits)
-
     def rows(self) -> list[Alternatives]:
         """What each row could have said in the text that was chosen last."""
         assert self._likeliest is not None, "nothing was chosen yet"

@@ -28,9 +28,6 @@ class Choice(Protocol):
     def audio(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose audio codes."""
 
-    def heard(self, logits: torch.Tensor) -> torch.Tensor:
-        """Choose tokens of the user's words, which no luck decides."""
-
 
 def predict(
     lm: LanguageModel,
@@ -45,7 +42,7 @@ def predict(
 ) -> torch.Tensor:
     """Fill in the model's cells of the next column: the agent's, and what it heard, if it has a stream for that.
 
-    What it heard is recognised, not invented: whatever the luck. The user's depth steps are
+    What it heard is recognised, not invented: always the likeliest token, whatever the luck. The user's depth steps are
     not run, and on a CPU neither are the agent's from where all cells were written beforehand.
 
     Args:
@@ -81,7 +78,7 @@ def predict(
     codes = lm.depth_steps(hidden, text, steps, pick, depth, None if voice is None else voice[:, 0])
     cells = [text[:, None], codes, known[:, layout.agent][:, steps:], known[:, layout.user]]
     if lm.heard_linear is not None:
-        cells.append(keep(-1, choice.heard(lm.heard_linear(hidden)))[:, None])
+        cells.append(keep(-1, lm.heard_linear(hidden).argmax(dim=-1))[:, None])
     return torch.cat(cells, dim=1)
 
 

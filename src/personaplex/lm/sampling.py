@@ -27,8 +27,6 @@ class Sampling:
         topk_text: candidates of the text tokens; 0 for all.
         greedy: always the likeliest token; the other fields then mean nothing.
         padding_bonus: added to the logits of padding in the text stream; below 0 a model that hesitates speaks sooner.
-        heard_padding_bonus: the same for the stream of the user's words; below 0 a model also writes down words that
-            it is less sure of. There the likeliest token is taken, greedy or not.
     """
 
     temp_audio: float = 0.8
@@ -38,14 +36,13 @@ class Sampling:
     greedy: bool = False
     temp_word: float = 0.0
     padding_bonus: float = 0.0
-    heard_padding_bonus: float = 0.0
 
     def __post_init__(self) -> None:
         if not (self.temp_audio > 0 and self.temp_text > 0):  # also refuses NaN
             raise ValueError("a temperature must be above 0; for no randomness at all choose greedy")
         if not self.temp_word >= 0:
             raise ValueError("the words' own temperature must be above 0, or 0 for none of their own")
-        if not (math.isfinite(self.padding_bonus) and math.isfinite(self.heard_padding_bonus)):
+        if not math.isfinite(self.padding_bonus):
             raise ValueError("the bonus of padding must be a number")
         if self.topk_audio < 0 or self.topk_text < 0:
             raise ValueError("top-k must be at least 1, or 0 for all tokens")
@@ -61,7 +58,7 @@ class Chooser:
     Args:
         rows: one `Sampling` for each row.
         device: where the logits are.
-        pads: ids of text tokens that are no words; needed for `temp_word` and both bonuses of padding.
+        pads: ids of text tokens that are no words; needed for `temp_word` and `padding_bonus`.
         unsaid: ids of text tokens that are never chosen, such as a prompt's tags.
     """
 
@@ -84,14 +81,11 @@ class Chooser:
             assert self._pads, "to tell words from padding, the padding must be known"
             self._word = torch.tensor([row.temp_word or row.temp_text for row in rows], device=device)[:, None]
             self._has_word = torch.tensor([row.temp_word > 0 for row in rows], device=device)[:, None]
-        self._bonus = self._bonuses([0.0 if row.greedy else row.padding_bonus for row in rows], device)
-        self._heard_bonus = self._bonuses([row.heard_padding_bonus for row in rows], device)
-
-    def _bonuses(self, bonuses: Sequence[float], device: torch.device | str | None) -> torch.Tensor | None:
-        if not any(bonuses):
-            return None
-        assert self._pads, "to add to padding, it must be known"
-        return torch.tensor(bonuses, device=device)[:, None]
+        self._bonus: torch.Tensor | None = None
+        if any(row.padding_bonus and not row.greedy for row in rows):
+            assert self._pads, "to add to padding, it must be known"
+            bonuses = [0.0 if row.greedy else row.padding_bonus for row in rows]
+            self._bonus = torch.tensor(bonuses, device=device)[:, None]
 
     def text(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose text tokens int64 `[B]` from logits `[B, text_card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
@@ -104,13 +98,6 @@ class Chooser:
             apart = words_apart(logits, self._text.temperature, self._word, self._pads)
             logits = torch.where(self._has_word & ~self._greedy[:, None], apart, logits.float())
         return self._choose(logits, self._text, luck)
-
-    def heard(self, logits: torch.Tensor) -> torch.Tensor:
-        """Choose tokens of the user's words int64 `[B]` from logits `[B, text_card]`: the likeliest, without luck."""
-        if self._heard_bonus is not None:
-            logits = logits.float().clone()
-            logits[:, self._pads] += self._heard_bonus
-        return logits.argmax(dim=-1)
 
     def audio(self, logits: torch.Tensor, luck: torch.Tensor) -> torch.Tensor:
         """Choose audio codes int64 `[B]` from logits `[B, card]` and uniform numbers `[B]` in 0 ≤ u < 1."""
