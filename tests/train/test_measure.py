@@ -149,12 +149,26 @@ def test_an_answer_in_writing_is_what_the_model_would_go_on_with(run, codes, tok
 def test_the_command_prints_a_table_and_writes_json(run, codes, tmp_path, capsys):
     scripts, written = tmp_path / "scripts.jsonl", tmp_path / "figures.json"
     turns = [{"who": "user", "text": "what"}, {"who": "agent", "text": "hello answer", "fact": "answer"}]
-    scripts.write_text(json.dumps({"role": "R", "turns": turns}) + "\n")
+    scripts.write_text(json.dumps({"role": "R", "turns": 3 * turns}) + "\n")
     options = ["--codes", codes, "--tokenizer", tiny_tokenizer(), "--scripts", scripts, "--json", written]
-    main(["measure", "--run", str(run), *map(str, options), "--batches", "1", "--batch", "2", "--raw"])
+    main(
+        [
+            "measure",
+            "--run",
+            str(run),
+            *map(str, options),
+            "--batches",
+            "1",
+            "--batch",
+            "2",
+            "--questions",
+            "3",
+            "--raw",
+        ]
+    )
     result = json.loads(written.read_text())
     assert result["dialogues"] == 2 and result["figures"]["talk_words"]["value"] > 0
-    assert result["figures"]["talk_facts"]["of"] == 1
+    assert result["figures"]["talk_facts"]["of"] == 3
     assert result["weights"] == "as trained"
     assert capsys.readouterr().out.strip() == table(result)
 
@@ -173,6 +187,8 @@ def test_what_cannot_be_measured_is_one_sentence(run, codes, tokenizer, tmp_path
         measure_run(run, tmp_path, tokenizer)
     with pytest.raises(UserError, match="at least one"):
         measure_run(run, codes, tokenizer, batches=0)
+    with pytest.raises(UserError, match="with --scripts"):
+        measure_run(run, codes, tokenizer, questions=5)
 
 
 def test_a_share_of_the_dialogues_is_a_part_of_a_larger_one(codes, tokenizer, hearing):

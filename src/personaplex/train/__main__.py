@@ -211,6 +211,9 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--tokenizer", type=Path, required=True, help="file that `train tokenizer` wrote")
     measure.add_argument("--scripts", type=Path, metavar="FILE", help="held-out scripts: measure talks in writing too")
     measure.add_argument("--batches", type=int, metavar="N", help="stop after so many [every dialogue once]")
+    measure.add_argument(
+        "--questions", type=int, metavar="N", help="answers in writing to ask for [as many as there are dialogues]"
+    )
     measure.add_argument("--batch", type=int, default=4, metavar="N", help="dialogues in each [4]")
     measure.add_argument("--seed", type=int, default=0, metavar="N", help="draws the voice samples and the order [0]")
     measure.add_argument("--raw", action="store_true", help="the weights as trained, not their moving average")
@@ -378,6 +381,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         Tokenizer(arguments.tokenizer),
         scripts=arguments.scripts,
         batches=arguments.batches,
+        questions=arguments.questions,
         batch=arguments.batch,
         seed=arguments.seed,
         raw=arguments.raw,

@@ -322,6 +322,7 @@ def measure_run(
     *,
     scripts: Path | None = None,
     batches: int | None = None,
+    questions: int | None = None,
     batch: int = 4,
     seed: int = 0,
     raw: bool = False,
@@ -335,6 +336,7 @@ def measure_run(
         tokenizer: the run's.
         scripts: held-out scripts, to measure talks in writing too; as many as there are dialogues.
         batches: at most so many; None for every dialogue.
+        questions: how many of the scripts' turns are asked for an answer; None for as many as there are dialogues.
         batch: dialogues in each.
         seed: draws the voice samples, the order and the scripts.
         raw: the weights as trained rather than their moving average.
@@ -349,6 +351,8 @@ def measure_run(
     """
     if batch < 1 or (batches is not None and batches < 1):
         raise UserError("Give at least one batch of at least one dialogue.")
+    if questions is not None and (questions < 1 or scripts is None):
+        raise UserError("Give a number of questions above 0, and with --scripts where they are.")
     config, checkpoint = run_config(run), load_checkpoint(run)
     weights = lm_weights(run, raw)
     model = LanguageModel(LMConfig.from_dict(config))
@@ -387,7 +391,7 @@ def measure_run(
         random = np.random.default_rng(seed)
         for some in _groups(order, batch):
             meter.talks(*talks.examples(random, len(some)))
-        for question in talks.questions(random, len(order)):
+        for question in talks.questions(random, len(order) if questions is None else questions):
             meter.question(question, tokenizer)
     return {
         "run": str(run),

@@ -23,7 +23,7 @@ from personaplex.text import Tokenizer, Word, align_words
 
 USER, AGENT = "user", "agent"
 _PAUSE = 10  # most frames between two turns
-_GAP = 5  # most frames between two words, in the slowest talks
+_GAP = 2  # most frames between two words
 COMMON = 0.3  # share of the roles from which a piece is of the language, not of a role
 TURN_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
 
@@ -202,12 +202,11 @@ class TalkPack:
     def _spoken(self, talk: Talk, random: np.random.Generator) -> tuple[dict[str, list[Word]], list[int], int]:
         """What either says and when, the frame in which each turn begins, and the one in which the last ends."""
         said: dict[str, list[Word]] = {AGENT: [], USER: []}
-        starts, frame = list[int](), 0
-        slowest = int(random.integers(_GAP + 1))
+        starts, frame = [], 0
         for who, words in talk.turns:
             frame += int(random.integers(1, _PAUSE + 1))
             starts.append(frame)
-            for word, gap in zip(words, random.integers(slowest + 1, size=len(words)), strict=True):
+            for word, gap in zip(words, random.integers(_GAP + 1, size=len(words)), strict=True):
                 moment = (frame + int(gap) + 0.5) * FRAME_SECONDS
                 said[who].append((word, moment, moment))
                 frame += int(gap) + len(self.tokenizer.encode(word))
