@@ -193,13 +193,13 @@ def test_a_frame_that_begins_in_silence_is_silent_where_its_other_codes_come_lat
     asked = []
     lm.linears[7].register_forward_hook(lambda *_: asked.append(1))
 
-    def hushed(rows):
+    def silenced(rows):
         stepper = Stepper(lm, len(rows), silence)
         for row in range(len(rows)):
             stepper.begin(row, prefill(lm, prompt), torch.zeros(1, 9), Recorder())
         return talk(stepper, user[:, rows], Recorder())
 
-    one = hushed([0])
+    one = silenced([0])
     codes = one[:, 0, agent]
     quiet = codes[:, 0] == silence[0]
     assert quiet.any()
@@ -208,7 +208,7 @@ def test_a_frame_that_begins_in_silence_is_silent_where_its_other_codes_come_lat
         assert torch.equal(codes, plain)
     last = delays[agent.stop - 1]  # columns from a frame's first code to its last; so many are left of the prompt
     assert len(asked) == 1 + len(user) - last - (int(quiet[: len(user) + 1 - last].sum()) if last else 0)
-    assert torch.equal(hushed([1, 0])[:, 1], one[:, 0])
+    assert torch.equal(silenced([1, 0])[:, 1], one[:, 0])
 
 
 def test_the_users_depth_steps_are_not_run_and_change_nothing():

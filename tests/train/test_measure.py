@@ -151,21 +151,8 @@ def test_the_command_prints_a_table_and_writes_json(run, codes, tmp_path, capsys
     turns = [{"who": "user", "text": "what"}, {"who": "agent", "text": "hello answer", "fact": "answer"}]
     scripts.write_text(json.dumps({"role": "R", "turns": 3 * turns}) + "\n")
     options = ["--codes", codes, "--tokenizer", tiny_tokenizer(), "--scripts", scripts, "--json", written]
-    main(
-        [
-            "measure",
-            "--run",
-            str(run),
-            *map(str, options),
-            "--batches",
-            "1",
-            "--batch",
-            "2",
-            "--questions",
-            "3",
-            "--raw",
-        ]
-    )
+    options += ["--batches", 1, "--batch", 2, "--questions", 3, "--raw"]
+    main(["measure", "--run", str(run), *map(str, options)])
     result = json.loads(written.read_text())
     assert result["dialogues"] == 2 and result["figures"]["talk_words"]["value"] > 0
     assert result["figures"]["talk_facts"]["of"] == 3

@@ -138,7 +138,7 @@ def prefill(lm: LanguageModel, prompt: Prompt) -> Prefix:
     return Prefix(state, hidden[:, -1], columns[:, fed:], length, last, memory, sample)
 
 
-class _Hush(NamedTuple):
+class _Silence(NamedTuple):
     """Which cells follow from a silent first code.
 
     Attributes:
@@ -156,7 +156,8 @@ class _Hush(NamedTuple):
     codes: torch.Tensor
 
     @classmethod
-    def of(cls, silence: torch.Tensor, layout: Layout) -> _Hush:
+    def of(cls, silence: torch.Tensor, layout: Layout) -> _Silence:
+        """Of the codes of a silent frame, int64 `[K]`."""
         first = layout.agent.start
         after = torch.tensor(layout.delays[layout.agent], device=silence.device) - layout.delays[first]
         (later,) = torch.where(after > 0)
@@ -184,7 +185,7 @@ class Stepper:
         device = lm.text_emb.weight.device
         self.delays = torch.tensor(self.layout.delays, device=device)
         self.late = max(self.layout.max_delay, 1) - 1
-        self._hush = None if silence is None else _Hush.of(silence.to(device), self.layout)
+        self._silence = None if silence is None else _Silence.of(silence.to(device), self.layout)
         self._width = 2 * max(self.layout.max_delay, 1) + 1  # columns that are being written or still waited for
         shape = (capacity, self.layout.streams, self._width)
         self.cells = torch.full(shape, UNGENERATED, dtype=torch.long, device=device)
@@ -265,8 +266,8 @@ class Stepper:
             self._remember(column[:, -1], hidden, active)
         following = (position + 1)[:, None].expand(-1, layout.streams)
         known = self._read(following)
-        if self._hush is not None:
-            known = self._hushed(known, following, self._hush)
+        if self._silence is not None:
+            known = self._silenced(known, following, self._silence)
         tokens = predict(self.lm, hidden, known, luck, choice, self.depth, self.memory, self.sample, active)
         self._write(following, slice(0, layout.streams), tokens, active)
         oldest = (position - self.late)[:, None]
@@ -276,12 +277,12 @@ class Stepper:
         position += 1 if active is None else active.long()
         return frame
 
-    def _hushed(self, known: torch.Tensor, columns: torch.Tensor, hush: _Hush) -> torch.Tensor:
+    def _silenced(self, known: torch.Tensor, columns: torch.Tensor, silence: _Silence) -> torch.Tensor:
         """`known [B, S]`, of `columns [B, S]`, with what belongs to frames of the agent's that began in silence."""
-        begun = self.cells[:, hush.first].gather(1, (columns[:, hush.streams] - hush.after) % self._width)
-        part = known[:, hush.streams]
-        silent = (begun == hush.begins) & (part == UNGENERATED)
-        return known.index_copy(1, hush.streams, torch.where(silent, hush.codes, part))
+        begun = self.cells[:, silence.first].gather(1, (columns[:, silence.streams] - silence.after) % self._width)
+        part = known[:, silence.streams]
+        silent = (begun == silence.begins) & (part == UNGENERATED)
+        return known.index_copy(1, silence.streams, torch.where(silent, silence.codes, part))
 
     def _remember(self, heard: torch.Tensor, hidden: torch.Tensor, active: torch.Tensor | None) -> None:
         """Keep a piece of the user's, where there is one, `[B]`, in the place of the oldest that is kept."""
