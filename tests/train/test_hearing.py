@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from personaplex.errors import UserError
-from personaplex.frames import FRAME_RATE, ZERO, lag
+from personaplex.frames import FRAME_RATE, FRAME_SECONDS, ZERO, lag
 from personaplex.lm.pointer import Pointer
 from personaplex.train.__main__ import PRESETS, main
 from personaplex.train.dialogues import Batch, DialoguePack, Drawing
@@ -17,10 +17,10 @@ from personaplex.train.export import read_lm
 from personaplex.train.lm import LMTrainer, LMTraining, begin_with, corrupted, lm_losses, train_lm
 from personaplex.train.own_ear import EARLY, LATE, own_ear, to_write
 from personaplex.train.presets import WISHES, sizes
-from personaplex.train.talks import Talk, TalkPack, read_talks, talks_of, telling
+from personaplex.train.talks import AGENT, USER, Talk, TalkPack, read_talks, talks_of, telling
 from tests.helpers import HEARD, tiny_lm, tiny_tokenizer
 
-DRAWING = Drawing(length=96, voice_frames=12, lead=2, reading=0.0)
+DRAWING = Drawing(length=96, voice_frames=12, lead=2, reading=0.0, text_pace=0.0)
 EXACT = LMTraining(
     steps=6, batch=2, corrupt=0.0, forget=0.0, heard_corrupt=0.0, silent=1.0, bf16=False, warmup=2
 )  # fmt: skip
@@ -191,14 +191,35 @@ def test_what_a_role_alone_tells_may_weigh_more(tokenizer, hearing):
     )
 
 
+def test_talks_are_written_as_fast_as_can_be_or_as_slowly_as_people_speak(tokenizer, hearing):
+    words = ("hello", "absolutely") * 40
+    talk = Talk("You are Ann.", ((USER, words), (AGENT, words)))
+
+    def frames_a_word(pace: float) -> tuple[float, float]:
+        random = np.random.default_rng(0)
+        pack = TalkPack([talk], tokenizer, hearing.layout, 96, pace=pace)
+        spoken = [pack._spoken(talk, random) for _ in range(20)]
+        for said, starts, end in spoken:
+            moments = [moment for who in (USER, AGENT) for _, moment, _ in said[who]]
+            assert moments == sorted(moments) and starts[1] * FRAME_SECONDS < said[AGENT][0][1]
+            assert moments[-1] < end * FRAME_SECONDS
+        lengths = [end / (2 * len(words)) for _, _, end in spoken]
+        return float(np.mean(lengths)), float(np.std(lengths))
+
+    pieces = np.mean([len(tokenizer.encode(word)) for word in words])
+    (fast, alike), (slow, unlike) = frames_a_word(0.0), frames_a_word(2.0)
+    assert pieces < fast < pieces + 2 and alike < 0.3
+    assert 2 * 7.5 * 0.6 < slow < 2 * 7.5 * 1.2 and unlike > 1, "7.5 letters a word, and some speak faster"
+
+
 def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer):
     lm = tiny_lm(text_card=tokenizer.size, **HEARD, pointer=16)
     pack = DialoguePack(codes, tokenizer, lm.layout, replace(DRAWING, text_only=0.5, text_length=64))
     names = ["ann", "bob", "cat", "dan"]
     talks = [Talk(f"Your name is {name}.", (("agent", ("my", "name", "is", name)),)) for name in names]
     pack._scripts = TalkPack(talks, tokenizer, lm.layout, 64)
-    trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=60, rate=3e-3))
-    first, *_, last = [trainer.step(step) for step in range(40)]
+    trainer = LMTrainer(lm, pack, replace(EXACT, batch=4, steps=90, rate=3e-3))
+    first, *_, last = [trainer.step(step) for step in range(60)]
     assert last["pointing"] < 0.5 * first["pointing"] and last["copied"] < 0.5 * first["copied"]
     assert "pointing" not in losses(tiny_lm(text_card=tokenizer.size, **HEARD), pack.batch(0, 0, 4))
 

@@ -16,6 +16,16 @@ def test_singular_values_come_near_one_and_directions_stay(shape):
     torch.testing.assert_close(orthogonal(1000 * matrix), orthogonal(matrix), atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(24, 24), (40, 12), (3, 2, 20, 8)])
+def test_half_precision_finds_the_same_directions_small_ones_too(shape, monkeypatch):
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")  # any CPU computes it, slowly
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    matrix = matrix * torch.logspace(0, -2, shape[-1])
+    whole, half = orthogonal(matrix), orthogonal(matrix, bf16=True)
+    assert half.dtype == torch.float32 and not torch.equal(half, whole)
+    assert (half - whole).norm() < 0.05 * whole.norm()
+
+
 def test_it_is_torchs_own_but_for_its_half_precision():
     torch.manual_seed(0)
     start, gradients = torch.randn(24, 16), [torch.randn(24, 16) for _ in range(3)]

@@ -69,6 +69,8 @@ class Drawing:
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
         text_length: frames of such an example; as many of them as fill `length` frames count as one.
+        text_pace: frames a letter in such an example, drawn about it for each speaker, for people speak slower than
+            words can be written, and what is found at one pace is not always found at another; 0 for as fast as can be.
         spoken_roles: write the figures of roles in words.
         share: share of the dialogues that are drawn from, whole ones; a smaller share is a part of a larger one.
         stumble: share of examples with mistakes of the agent's, which it must recover from.
@@ -84,7 +86,8 @@ class Drawing:
     dictation: float = 0.0
     middle: float = 0.25
     text_only: float = 0.0
-    text_length: int = 224
+    text_length: int = 448
+    text_pace: float = 1.0
     spoken_roles: bool = False
     share: float = 1.0
     stumble: float = 0.0
@@ -130,7 +133,9 @@ class DialoguePack:
         self._scripts = None
         if drawing.text_only:
             talks = talks_of(self.dialogues) if scripts is None else read_talks(scripts, self.dialogues)
-            self._scripts = TalkPack(talks, tokenizer, layout, drawing.text_length, drawing.spoken_roles)
+            self._scripts = TalkPack(
+                talks, tokenizer, layout, drawing.text_length, drawing.spoken_roles, drawing.text_pace
+            )
         self._speaking = [_spans(item["agent"], item["frames"]) for item in self.dialogues]
         self._user_speaking = [_spans(item["user"], item["frames"]) for item in self.dialogues]
 

@@ -80,7 +80,7 @@ class LMTrainer:
                 {"params": kinds["inner"], "sets": 1, "scale": 1.0},
                 {"params": kinds["stacked"], "sets": model.config.depth.weight_sets, "scale": 1.0},
             ]
-            self.optimizers["muon"] = Muon(inner, settings.rate, weight_decay=settings.weight_decay)
+            self.optimizers["muon"] = Muon(inner, settings.rate, weight_decay=settings.weight_decay, bf16=settings.bf16)
 
     def state(self) -> dict[str, Any]:
         """The tree that a checkpoint holds: `model` as it is trained, `average` as it is exported."""

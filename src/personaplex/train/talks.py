@@ -23,7 +23,9 @@ from personaplex.text import Tokenizer, Word, align_words
 
 USER, AGENT = "user", "agent"
 _PAUSE = 10  # most frames between two turns
-_GAP = 2  # most frames between two words
+_GAP = 2  # most frames between two words, but for a slow pace
+_PACES = 0.0, 1.3  # a speaker's pace in one talk, as a multiple
+_UNEVEN = 0.7, 1.3  # and that of one word
 COMMON = 0.3  # share of the roles from which a piece is of the language, not of a role
 TURN_SILENCE = 0.8  # seconds of one speaker's silence that end a turn
 
@@ -135,19 +137,26 @@ class TalkPack:
         layout: the model's layout, with a stream of the user's words.
         length: frames of an example.
         spoken_roles: write the figures of roles in words.
+        pace: frames a letter, drawn about it for each speaker; 0 for as fast as words can be written.
 
     Raises:
         UserError: when the model has no stream for the user's words, there are no talks, or a role fills an example.
     """
 
     def __init__(
-        self, talks: Sequence[Talk], tokenizer: Tokenizer, layout: Layout, length: int, spoken_roles: bool = False
+        self,
+        talks: Sequence[Talk],
+        tokenizer: Tokenizer,
+        layout: Layout,
+        length: int,
+        spoken_roles: bool = False,
+        pace: float = 0.0,
     ):
         if not layout.heard:
             raise UserError("Examples without sound need a model with a stream of the user's words (--heard).")
         if not talks:
             raise UserError("There are no words to make examples without sound of.")
-        self.talks, self.tokenizer, self.layout, self.length = talks, tokenizer, layout, length
+        self.talks, self.tokenizer, self.layout, self.length, self.pace = talks, tokenizer, layout, length, pace
         nothing = torch.full((layout.codebooks,), ZERO)
         roles = [tokenizer.encode(wrap_role(talk.role, spoken_roles)) for talk in talks]
         self._telling = [torch.from_numpy(pieces) for pieces in telling(roles)]
@@ -203,13 +212,21 @@ class TalkPack:
         """What either says and when, the frame in which each turn begins, and the one in which the last ends."""
         said: dict[str, list[Word]] = {AGENT: [], USER: []}
         starts, frame = [], 0
+        paces = dict(zip(said, self.pace * random.uniform(*_PACES, size=len(said)), strict=True))
         for who, words in talk.turns:
             frame += int(random.integers(1, _PAUSE + 1))
             starts.append(frame)
-            for word, gap in zip(words, random.integers(_GAP + 1, size=len(words)), strict=True):
-                moment = (frame + int(gap) + 0.5) * FRAME_SECONDS
+            gaps = random.integers(_GAP + 1, size=len(words))
+            letters = random.uniform(*_UNEVEN, size=len(words)) * paces[who]
+            for word, gap, letter in zip(words, gaps, letters, strict=True):
+                pieces = len(self.tokenizer.encode(word))
+                spare = max(int(gap), round(len(word) * letter) - pieces)
+                # What is heard is written once it was spoken, what is said before it is: as with sound, and else the
+                # length of a wait would tell the next word.
+                before = spare if who == USER else 0
+                moment = (frame + before + 0.5) * FRAME_SECONDS
                 said[who].append((word, moment, moment))
-                frame += int(gap) + len(self.tokenizer.encode(word))
+                frame += spare + pieces
         return said, starts, frame
 
     def _written(self, said: dict[str, list[Word]], frames: int) -> torch.Tensor:
