@@ -41,7 +41,7 @@ for run in a b; do
     train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$tokenizer" --preset "$PRESET" \
         --run "$WORK/$run" --start-from "$FROM" --seed "$((2 * SEED + $([ "$run" = a ] && echo 0 || echo 1)))" --steps "$STEPS" \
         --batch "$BATCH" --rate "$RATE" --warmup 20 --hold 0.4 --ema 0.98 --muon --spoken-roles --lead 2 --copying 2 \
-        --reading 0.2 --dictation 0.1 --text-only 0.2 --deaf 0.1 --writing 5 --semantic 1 --acoustic 0.2 --timbre 0.7 --silent 0.04 \
+        --reading 0.2 --dictation 0.1 --text-only 0.4 --deaf 0.15 --writing 5 --semantic 1 --acoustic 0.2 --timbre 0.7 --silent 0.04 \
         --foresight 0.5 --hearing 4 --heard-padding 1 --padding 1 --stumble 0.5 --wrong 0.4 --late 0.3 --blur 0.3 --corrupt 0.12 \
         --heard-own 0.6 --heard-passes 2 --workers "$WORKERS" --device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"}
     train done --run "$WORK/$run" --steps "$STEPS" || exit 0
