@@ -192,10 +192,12 @@ def test_what_a_role_alone_tells_may_weigh_more(tokenizer, hearing):
 
 
 def test_talks_are_written_as_fast_as_can_be_or_as_slowly_as_people_speak(tokenizer, hearing):
-    words = ("hello", "absolutely") * 40
+    words = ("a", "hello") * 40
+    pieces = np.array([len(tokenizer.encode(word)) for word in words])
     talk = Talk("You are Ann.", ((USER, words), (AGENT, words)))
 
-    def frames_a_word(pace: float) -> tuple[float, float]:
+    def waits(pace: float) -> dict[str, np.ndarray]:
+        """Frames between one word and the next, of either speaker in twenty talks."""
         random = np.random.default_rng(0)
         pack = TalkPack([talk], tokenizer, hearing.layout, 96, pace=pace)
         spoken = [pack._spoken(talk, random) for _ in range(20)]
@@ -203,13 +205,16 @@ def test_talks_are_written_as_fast_as_can_be_or_as_slowly_as_people_speak(tokeni
             moments = [moment for who in (USER, AGENT) for _, moment, _ in said[who]]
             assert moments == sorted(moments) and starts[1] * FRAME_SECONDS < said[AGENT][0][1]
             assert moments[-1] < end * FRAME_SECONDS
-        lengths = [end / (2 * len(words)) for _, _, end in spoken]
-        return float(np.mean(lengths)), float(np.std(lengths))
+        moments = {who: np.array([[word[1] for word in said[who]] for said, _, _ in spoken]) for who in (USER, AGENT)}
+        return {who: np.diff(begun) / FRAME_SECONDS - pieces[:-1] for who, begun in moments.items()}
 
-    pieces = np.mean([len(tokenizer.encode(word)) for word in words])
-    (fast, alike), (slow, unlike) = frames_a_word(0.0), frames_a_word(2.0)
-    assert pieces < fast < pieces + 2 and alike < 0.3
-    assert 2 * 7.5 * 0.6 < slow < 2 * 7.5 * 1.2 and unlike > 1, "7.5 letters a word, and some speak faster"
+    fast, slow = waits(0.0), waits(4.0)
+    for who in (USER, AGENT):
+        assert -0.01 < fast[who].min() and fast[who].max() < 2.01
+        assert slow[who].mean() > 3 * fast[who].mean() and slow[who].mean(axis=1).std() > 1, "some speak faster"
+    after_a, after_hello = slice(0, None, 2), slice(1, None, 2)
+    assert slow[AGENT][:, after_hello].mean() > 2 * slow[AGENT][:, after_a].mean(), "no wait tells what comes"
+    assert slow[USER][:, after_a].mean() > 2 * slow[USER][:, after_hello].mean(), "what was spoken is written"
 
 
 def test_a_pointer_learns_to_find_what_the_role_alone_tells(codes, tokenizer):

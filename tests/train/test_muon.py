@@ -24,6 +24,8 @@ def test_half_precision_finds_the_same_directions_small_ones_too(shape, monkeypa
     whole, half = orthogonal(matrix), orthogonal(matrix, bf16=True)
     assert half.dtype == torch.float32 and not torch.equal(half, whole)
     assert (half - whole).norm() < 0.05 * whole.norm()
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+    assert torch.equal(orthogonal(matrix, bf16=True), whole), "where it would be slow it is not done"
 
 
 def test_it_is_torchs_own_but_for_its_half_precision():

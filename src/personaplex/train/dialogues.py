@@ -69,8 +69,8 @@ class Drawing:
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
         text_length: frames of such an example; as many of them as fill `length` frames count as one.
-        text_pace: frames a letter in such an example, drawn about it for each speaker, for people speak slower than
-            words can be written, and what is found at one pace is not always found at another; 0 for as fast as can be.
+        text_pace: frames a letter in such an example, of which each speaker has 0 to 1.3 times as many: people speak
+            slower than words can be written, and a fact must be found at their pace too; 0 for as fast as can be.
         spoken_roles: write the figures of roles in words.
         share: share of the dialogues that are drawn from, whole ones; a smaller share is a part of a larger one.
         stumble: share of examples with mistakes of the agent's, which it must recover from.

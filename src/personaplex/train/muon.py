@@ -3,7 +3,7 @@
 Keller Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon); scaled so that its steps are as large as AdamW's
 (Moonlight, arXiv 2502.16982, section 2.2). Directions that few examples ask for get steps as large as the common ones,
 which is what facts copied out of a role are. `torch.optim.Muon` computes in bfloat16 alone, which is slow on a CPU that
-has none; here that is a choice (`precision`). Knows matrices, not what they are for.
+has none; here it is done where the device is made for it (`precision`). Knows matrices, not what they are for.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from personaplex.train.precision import half_precision
+from personaplex.train.precision import half_precision, made_for_half
 
 _COEFFICIENTS = 3.4445, -4.7750, 2.0315
-_STEPS = (5,)  # of the iteration, by the Gram matrices that they come from
+_STEPS = (5,)  # of the iteration, parted where the Gram matrix is computed anew
 _STEPS_BF16 = 2, 2, 1
 _ADAM_SIZE = 0.2  # root mean square of AdamW's steps, relative to its rate
 
@@ -93,8 +93,9 @@ def orthogonal(matrices: torch.Tensor, bf16: bool = False) -> torch.Tensor:
     x = x.mT if tall else x
     x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
     eye = torch.eye(x.shape[-2], device=x.device)
-    with half_precision(x.device, bf16):
-        for steps in _STEPS_BF16 if bf16 else _STEPS:
+    half = bf16 and made_for_half(x.device)
+    with half_precision(x.device, half):
+        for steps in _STEPS_BF16 if half else _STEPS:
             gram = x @ x.mT
             whole = eye
             for index in range(steps):

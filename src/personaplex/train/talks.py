@@ -137,7 +137,7 @@ class TalkPack:
         layout: the model's layout, with a stream of the user's words.
         length: frames of an example.
         spoken_roles: write the figures of roles in words.
-        pace: frames a letter, drawn about it for each speaker; 0 for as fast as words can be written.
+        pace: frames a letter, of which each speaker has 0 to 1.3 times as many; 0 for as fast as words can be written.
 
     Raises:
         UserError: when the model has no stream for the user's words, there are no talks, or a role fills an example.
@@ -217,12 +217,13 @@ class TalkPack:
             frame += int(random.integers(1, _PAUSE + 1))
             starts.append(frame)
             gaps = random.integers(_GAP + 1, size=len(words))
-            letters = random.uniform(*_UNEVEN, size=len(words)) * paces[who]
-            for word, gap, letter in zip(words, gaps, letters, strict=True):
+            slowness = random.uniform(*_UNEVEN, size=len(words)) * paces[who]
+            for word, gap, frames_a_letter in zip(words, gaps, slowness, strict=True):
                 pieces = len(self.tokenizer.encode(word))
-                spare = max(int(gap), round(len(word) * letter) - pieces)
-                # What is heard is written once it was spoken, what is said before it is: as with sound, and else the
-                # length of a wait would tell the next word.
+                spare = max(int(gap), round(len(word) * frames_a_letter) - pieces)
+                # As with sound: the user's word is written once it was spoken, the agent's before it is. Were the wait
+                # before the agent's word, its length would tell which one comes, and a model that runs freely, whose
+                # waits are of its own making, would leave words out.
                 before = spare if who == USER else 0
                 moment = (frame + before + 0.5) * FRAME_SECONDS
                 said[who].append((word, moment, moment))
