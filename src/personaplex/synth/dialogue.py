@@ -18,16 +18,18 @@ from personaplex.synth.scripts import Line, Script, lower_first
 from personaplex.synth.words import pick
 
 MIN_SECONDS, MAX_SECONDS = 15.0, 45.0
-AGENT_GAP = (0.25, 0.36, 0.7)  # s from the user's last sound to the agent's first: least, likeliest, most
+AGENT_GAP = (0.2, 0.28, 0.55)  # s from the user's last sound to the agent's first: least, likeliest, most
 EARLY = (0.05, 0.3)  # s by which the agent sometimes begins before that
 # The user may go on after a sentence that asks nothing, so the agent waits longer there than such pauses last.
 STATEMENT_GAP, HELLO_GAP = (1.0, 1.5), (0.45, 0.8)
 PAUSE = (0.4, 1.2)  # s of hesitation inside a user's sentence
 SENTENCE_PAUSE, SHORT_PAUSE = (0.3, 0.85), (0.12, 0.35)  # s between sentences of one turn
 YIELD = (0.2, 0.45)  # s from a barge-in to the agent's silence
-MURMUR_EVERY = (4.5, 7.5)  # s of a user's story between two backchannels of the agent
+MURMUR_EVERY = (3.0, 5.0)  # s of a user's story between two backchannels of the agent
+MURMUR_AFTER = (0.12, 0.26)  # s from the user's last sound to it
 # Chances, per turn.
-BARGE_IN, BACKCHANNEL, OVERLAP, EARLY_ANSWER, LONG_SILENCE, ASIDE = 0.18, 0.25, 0.05, 0.03, 0.06, 0.03
+BARGE_IN, BACKCHANNEL, OVERLAP, EARLY_ANSWER, LONG_SILENCE, ASIDE = 0.22, 0.2, 0.05, 0.03, 0.06, 0.03
+HESITATION, HESITANT = 0.22, 0.4  # at each place for it, and in a story
 _SECONDS_A_WORD = 0.4
 _FADE = int(0.015 * SAMPLE_RATE)
 # A hesitation may follow a comma or come before a word that opens a clause.
@@ -199,14 +201,14 @@ def _agent_turn(stage: _Stage, line: Line, start: float) -> float:
 def _user_turn(stage: _Stage, line: Line, start: float) -> float:
     """The user's line, with hesitations inside and the agent's murmurs in a long one; returns its end."""
     rng, now = stage.rng, start
-    pieces = _hesitate(rng, line.text)
+    pieces = _hesitate(rng, line.text, HESITANT if line.intent == "story" else HESITATION)
     due = start + rng.uniform(*MURMUR_EVERY)
     for index, (piece, stop) in enumerate(pieces):
         now = stage.put("user", now, stage.say("user", piece))
         if index == len(pieces) - 1:
             break
         if now > due:
-            _murmur(stage, now + rng.uniform(0.08, 0.3))
+            _murmur(stage, now + rng.uniform(*MURMUR_AFTER))
             due = now + rng.uniform(*MURMUR_EVERY)
             now += rng.uniform(0.45, 0.9)
         elif not stop:
@@ -225,12 +227,12 @@ def _murmur(stage: _Stage, at: float) -> None:
     stage.turns.append(Turn("agent", at, end, " ".join(word.text for word in said.words), "backchannel"))
 
 
-def _hesitate(rng: np.random.Generator, text: str) -> list[tuple[str, bool]]:
+def _hesitate(rng: np.random.Generator, text: str, chance: float) -> list[tuple[str, bool]]:
     """Cut a turn into what is said in one breath; True marks a piece that ends a sentence."""
     out: list[tuple[str, bool]] = []
     for sentence in _STOP.split(text):
         marks = [m.start() for m in _BREAK.finditer(sentence)]
-        cuts = sorted(m for m in marks if rng.random() < 0.22)[:2]
+        cuts = sorted(m for m in marks if rng.random() < chance)[:2]
         begin = 0
         for cut in cuts:
             piece = sentence[begin:cut]
