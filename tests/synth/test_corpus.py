@@ -31,7 +31,7 @@ def test_timing_rules():
     kinds, gaps = set(), []
     for made in dialogues(100):
         assert len(made.agent) == len(made.user) and len(made.agent) % FRAME_SAMPLES == 0
-        assert MIN_SECONDS <= made.seconds <= MAX_SECONDS + 6
+        assert MIN_SECONDS <= made.seconds <= MAX_SECONDS + 8  # a story has pauses
         kinds |= {turn.kind for turn in made.turns}
         for before, after in zip(made.turns, made.turns[1:], strict=False):
             if {"backchannel", "aside"} & {before.kind, after.kind}:
@@ -46,6 +46,18 @@ def test_timing_rules():
             assert word and 0 <= start < end <= made.seconds
     assert 0.3 < np.median(gaps) < 0.6 and 0 < np.mean(np.array(gaps) < 0) < 0.08
     assert {"cut", "interruption", "backchannel", "question", "answer"} <= kinds
+
+
+def test_the_agent_murmurs_in_a_story_where_a_clause_has_ended():
+    murmurs, stories = 0, 0
+    for made in dialogues(20, {"story": 1.0}):
+        ends = [end for _, _, end, who in made.words if who == "user"]
+        for story in (turn for turn in made.turns if turn.intent == "story" and turn.who == "user"):
+            mine = [t for t in made.turns if t.kind == "backchannel" and story.start < t.start < story.end]
+            assert all(min(t.start - end for end in ends if end <= t.start) < 0.3 for t in mine)
+            assert all(after.start - before.start > 3 for before, after in zip(mine, mine[1:], strict=False))
+            murmurs, stories = murmurs + len(mine), stories + 1
+    assert stories >= 10 and murmurs >= 3 * stories
 
 
 def test_the_agent_is_silent_outside_its_turns():
