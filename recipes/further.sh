@@ -15,7 +15,7 @@ OUT=${OUT:-$WORK/model}
 SEED=${SEED:-1}                       # of the new dialogues and of what is drawn by chance; another each time
 HOURS=${HOURS:-6}                     # of dialogue
 SCRIPTS=${SCRIPTS:-30000}             # talks in writing only
-MIX=${MIX:-service=6,open=3,qa=3,casual=1,brief=1,interrupted=1,story=1}
+MIX=${MIX:-service=7,open=3,qa=3,casual=1,brief=1,interrupted=4,story=2,told=0.5}
 STEPS=${STEPS:-900}                   # of either run
 BATCH=${BATCH:-4}
 RATE=${RATE:-6e-4}
@@ -36,20 +36,20 @@ tokenizer=$FROM/tokenizer.model
 [ -f "$WORK/scripts/scripts.jsonl" ] || python -m personaplex.synth --text-only --out "$WORK/scripts" --count "$SCRIPTS" --seed "$((920 + SEED))"
 [ -f "$WORK/codes/index.json" ] || train encode --corpus "$WORK/corpus" --codec "$FROM" --out "$WORK/codes"
 
-# 2. Two runs: mistakes to recover from, an ear of its own, a share in writing, a share of users alone, sound at its full weight.
+# 2. Two runs: mistakes to recover from, an ear of its own, a share in writing, a share of users alone, hearing before sound.
 for run in a b; do
     train lm --codes "$WORK/codes" --scripts "$WORK/scripts/scripts.jsonl" --tokenizer "$tokenizer" --preset "$PRESET" \
         --run "$WORK/$run" --start-from "$FROM" --seed "$((2 * SEED + $([ "$run" = a ] && echo 0 || echo 1)))" --steps "$STEPS" \
         --batch "$BATCH" --rate "$RATE" --warmup 20 --hold 0.4 --ema 0.98 --muon --spoken-roles --lead 2 --copying 2 \
-        --reading 0.2 --dictation 0.1 --text-only 0.4 --deaf 0.15 --writing 5 --semantic 1 --acoustic 0.2 --timbre 0.7 --silent 0.04 \
-        --foresight 0.5 --hearing 4 --heard-padding 1 --padding 1 --stumble 0.5 --wrong 0.4 --late 0.3 --blur 0.3 --corrupt 0.12 \
-        --heard-own 0.6 --heard-passes 2 --workers "$WORKERS" --device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"}
+        --reading 0.1 --dictation 0.3 --text-only 0.35 --deaf 0.15 --writing 5 --semantic 0.6 --acoustic 0.07 --timbre 0.7 --silent 0.04 \
+        --foresight 0.5 --hearing 8 --heard-padding 0.6 --padding 1 --stumble 0.5 --wrong 0.4 --late 0.3 --blur 0.3 --corrupt 0.12 \
+        --heard-own 0.85 --heard-passes 3 --workers "$WORKERS" --device "$DEVICE" --save-every 3 ${MINUTES:+--minutes "$MINUTES"}
     train done --run "$WORK/$run" --steps "$STEPS" || exit 0
 done
 
 # 3. Their mean as a model directory, drawn as the model that it came from was bundled.
 [ -f "$OUT/config.json" ] || train export --codec "$FROM" --lm "$WORK/a" "$WORK/b" --tokenizer "$tokenizer" --corpus "$WORK/corpus" --out "$OUT" \
-    --temp-text 0.6 --temp-word 0.4 --temp-audio 0.6
+    --temp-text 0.7 --temp-word 0.4 --temp-audio 0.45
 
 # 4. Whether it is better: the same dialogues, of names, facts and voices that neither has met. Believe wide differences only.
 if [ "$HELD_OUT" -gt 0 ]; then

@@ -76,18 +76,6 @@ def test_words_are_misheard_on_the_input_alone(dialogues, hearing):
     assert 0.1 < dropped < 0.4 and (out[:, -1] != columns[:, -1])[words & (out[:, -1] != PAD)].any()
 
 
-def test_gaps_hide_all_that_the_user_says_for_some_frames(dialogues, hearing):
-    columns = lag(dialogues.batch(0, 0, 8).frames, hearing.layout).repeat(1, 1, 8)
-    out = corrupted(columns, hearing, replace(EXACT, gaps=0.2), torch.Generator().manual_seed(1))
-    user = range(hearing.layout.streams)[hearing.layout.user]
-    rest = [stream for stream in range(hearing.layout.streams) if stream not in user]
-    hidden = (out[:, hearing.layout.user] == ZERO).all(dim=1)
-    assert torch.equal(out[:, rest], columns[:, rest]) and 0.15 < hidden.float().mean() < 0.25
-    assert torch.equal(out[:, hearing.layout.user], columns[:, hearing.layout.user].masked_fill(hidden[:, None], ZERO))
-    alone = hidden[:, 1:-1] & ~hidden[:, :-2] & ~hidden[:, 2:]
-    assert alone.sum() < hidden.sum() / 4  # were frames hidden one by one, two thirds would stand alone
-
-
 def test_its_own_guesses_take_the_place_of_the_users_words_on_the_input(dialogues, hearing):
     batch = dialogues.batch(0, 0, 4)
     inputs = lag(batch.frames, hearing.layout)[:, :, :-1]

@@ -8,8 +8,6 @@ from personaplex.frames import ZERO, Layout
 from personaplex.lm.model import LanguageModel, prompt_columns
 from personaplex.train.settings import LMTraining
 
-LONGEST_GAP = 5  # frames
-
 
 def corrupted(
     columns: torch.Tensor,
@@ -51,20 +49,8 @@ def corrupted(
         kept = torch.randint(1, layout.codebooks, (len(out), 1, 1), generator=random)
         hidden = drawn((len(out), 1, 1), settings.blur) & (torch.arange(layout.codebooks)[:, None] >= kept)
         user.copy_(torch.where(hidden, torch.full_like(user, ZERO), user))
-    if settings.gaps:
-        user.masked_fill_(_stretches(tuple(user[:, 0].shape), settings.gaps, random)[:, None], ZERO)
     out[:, :, 0] = columns[:, :, 0]
     return out
-
-
-def _stretches(shape: tuple[int, ...], share: float, random: torch.Generator) -> torch.Tensor:
-    """Bool `[B, T]`: about that share of the frames, in stretches of one to `LONGEST_GAP`."""
-    begins = torch.rand(shape, generator=random) < 2 * share / (1 + LONGEST_GAP)
-    lengths = torch.randint(1, LONGEST_GAP + 1, shape, generator=random) * begins
-    marks = begins.clone()
-    for shift in range(1, LONGEST_GAP):
-        marks[:, shift:] |= lengths[:, :-shift] > shift
-    return marks
 
 
 def _misheard(tokens: torch.Tensor, layout: Layout, share: float, random: torch.Generator) -> torch.Tensor:

@@ -40,8 +40,6 @@ class LMTraining:
         forget: share of examples in which the agent's acoustic codes are hidden on the input, but for the voice sample.
         blur: share of examples in which the user's codebooks from a random one on, never the first, are hidden on the
             input: what is said outlives a strange voice better in codebook 0.
-        gaps: share of the user's sound that is hidden on the input, in stretches of up to 0.4 s (the time masks of
-            SpecAugment, Park et al. 2019, arXiv 1904.08779): dialogues are then learnt by heart less soon.
         deaf: share of examples in which the user's sound is hidden on the input altogether, and no word of theirs is
             learnt: what the agent says must then follow from the words that it heard, as in writing.
         heard_corrupt: share of the user's words misheard on the input: half of them replaced, half not heard at all.
@@ -82,7 +80,6 @@ class LMTraining:
     corrupt: float = 0.1
     forget: float = 0.5
     blur: float = 0.0
-    gaps: float = 0.0
     deaf: float = 0.0
     heard_corrupt: float = 0.1
     heard_own: float = 0.0
