@@ -125,7 +125,7 @@ def perform(
         rng: all chance comes from it.
 
     Returns:
-        A dialogue of `MIN_SECONDS` to about `MAX_SECONDS`; the script's last exchanges are dropped where it would be longer.
+        A dialogue of `MIN_SECONDS` to about `MAX_SECONDS`; last exchanges that would make it longer are dropped.
     """
     stage = _Stage(tts, agent, user, agent_gain, rng)
     target = rng.uniform(MIN_SECONDS + 3, MAX_SECONDS - 5)
