@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From the bundled model, or another model directory, to one that has learnt more: new dialogues, two runs with different chance,
-# and their mean. The bundled one's last stage had these options. Nothing but the model directory is needed to begin; every stage
-# resumes where it stopped and is skipped once it is done.
+# and their mean. The bundled one's last stage had these options (and one of its runs another, docs/training.md). Nothing but the
+# model directory is needed to begin; every stage resumes where it stopped and is skipped once it is done.
 #
 #   bash recipes/further.sh              reckoned from shorter runs: two and a half hours on a CPU without AVX-512
 #   MINUTES=8 bash recipes/further.sh    in pieces: each training stops after eight minutes; run it again until it is done
