@@ -29,7 +29,7 @@ MURMUR_EVERY = (3.0, 5.0)  # s of a user's story between two backchannels of the
 MURMUR_AFTER = (0.12, 0.26)  # s from the user's last sound to it
 # Chances, per turn.
 BARGE_IN, BACKCHANNEL, OVERLAP, EARLY_ANSWER, LONG_SILENCE, ASIDE = 0.22, 0.2, 0.05, 0.03, 0.06, 0.03
-HESITATION, HESITANT = 0.22, 0.4  # at each place for it, and in a story
+HESITATION, STORY_HESITATION = 0.22, 0.4  # at each place for one
 _SECONDS_A_WORD = 0.4
 _FADE = int(0.015 * SAMPLE_RATE)
 # A hesitation may follow a comma or come before a word that opens a clause.
@@ -201,7 +201,7 @@ def _agent_turn(stage: _Stage, line: Line, start: float) -> float:
 def _user_turn(stage: _Stage, line: Line, start: float) -> float:
     """The user's line, with hesitations inside and the agent's murmurs in a long one; returns its end."""
     rng, now = stage.rng, start
-    pieces = _hesitate(rng, line.text, HESITANT if line.intent == "story" else HESITATION)
+    pieces = _hesitate(rng, line.text, STORY_HESITATION if line.intent == "story" else HESITATION)
     due = start + rng.uniform(*MURMUR_EVERY)
     for index, (piece, stop) in enumerate(pieces):
         now = stage.put("user", now, stage.say("user", piece))
