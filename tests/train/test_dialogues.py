@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,6 +117,14 @@ def test_dictation_teaches_the_users_words_alone(codes, tokenizer, hearing):
     assert (dictation.frames[:, layout.text][dictation.heard_loss] == layout.text_pad).all()
     with pytest.raises(UserError, match="together they are at most 1"):
         DialoguePack(codes, tokenizer, layout, Drawing(reading=0.5, dictation=0.6))
+
+
+def test_users_whom_nobody_answers_are_dictation_always(codes, tokenizer, hearing):
+    packed = read_packed(codes)
+    alone = replace(packed, dialogues=[item | {"agent": []} for item in packed.dialogues])
+    pack = DialoguePack(alone, tokenizer, hearing.layout, Drawing(length=96, voice_frames=12, reading=1.0))
+    batch = pack.batch(0, 0, 4)
+    assert not batch.text_loss.any() and not batch.speech.any() and batch.heard_loss.any()
 
 
 def test_codes_of_another_codec_are_refused(codes, tokenizer):

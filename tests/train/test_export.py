@@ -11,7 +11,7 @@ from personaplex.checkpoints import load_model
 from personaplex.codec.nano import NanoCodec
 from personaplex.errors import UserError
 from personaplex.lm.sampling import Sampling
-from personaplex.train.__main__ import main
+from personaplex.train.__main__ import PRESETS, main
 from personaplex.train.export import read_codec, read_lm
 from personaplex.train.run import load_checkpoint
 from tests.helpers import tiny_tokenizer
@@ -41,6 +41,18 @@ def test_the_model_keeps_the_steady_frames_that_it_was_trained_with(export, lm_r
     assert model.sine.tolist() == index["sine"] and (model.text_lead, model.heard_lag) == (2, 2)
     assert model.sampling == Sampling() and "sampling" not in model.meta["personaplex"]
     assert model.quiet and not export("--no-quiet").quiet
+
+
+def test_the_voice_sample_may_be_told_more_strongly(export, codes, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", PRESETS["tiny"] | {"card": 32})
+    run = tmp_path / "run"
+    options = "--preset tiny --voiceprint 6 --batch 1 --steps 2 --length 96 --voice-frames 6 --no-bf16"
+    main(["lm", "--run", str(run), "--codes", str(codes), "--tokenizer", str(tiny_tokenizer()), *options.split()])
+    usual, strong = (export("--lm", str(run), "--no-int8", *more).lm.state_dict() for more in ([], ["--voice", "1.5"]))
+    told = "voiceprint.told.weight"
+    assert usual[told].any()
+    torch.testing.assert_close(strong[told], 1.5 * usual[told], rtol=1e-2, atol=1e-8)  # in 16 bits
+    assert all(torch.equal(strong[name], usual[name]) for name in usual if name != told)
 
 
 def test_the_mean_of_a_run_and_of_the_model_made_of_another(export, lm_run, tmp_path):

@@ -83,7 +83,8 @@ class _Engine(click.ParamType):
     default="service=6,qa=2,casual=2",
     show_default=True,
     help="How often each kind of conversation is drawn. Beside these: story (small talk that begins with half a minute "
-    "of the user's) and brief (turns of a few words).",
+    "of the user's), brief (turns of a few words), interrupted, open and told (users who say anything), and alone "
+    "(users whom nobody answers: for dictation, see `personaplex train lm --help`).",
 )
 @click.option(
     "--users",

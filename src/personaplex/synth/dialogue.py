@@ -22,14 +22,14 @@ AGENT_GAP = (0.2, 0.28, 0.55)  # s from the user's last sound to the agent's fir
 EARLY = (0.05, 0.3)  # s by which the agent sometimes begins before that
 # The user may go on after a sentence that asks nothing, so the agent waits longer there than such pauses last.
 STATEMENT_GAP, HELLO_GAP = (1.0, 1.5), (0.45, 0.8)
-PAUSE = (0.4, 1.2)  # s of hesitation inside a user's sentence
+PAUSE = (0.4, 1.3)  # s of hesitation inside a user's sentence
 SENTENCE_PAUSE, SHORT_PAUSE = (0.3, 0.85), (0.12, 0.35)  # s between sentences of one turn
-YIELD = (0.2, 0.45)  # s from a barge-in to the agent's silence
-MURMUR_EVERY = (3.0, 5.0)  # s of a user's story between two backchannels of the agent
+YIELD = (0.14, 0.34)  # s from a barge-in to the agent's silence
+MURMUR_EVERY = (2.4, 4.0)  # s of a user's story between two backchannels of the agent
 MURMUR_AFTER = (0.12, 0.26)  # s from the user's last sound to it
 # Chances, per turn.
 BARGE_IN, BACKCHANNEL, OVERLAP, EARLY_ANSWER, LONG_SILENCE, ASIDE = 0.22, 0.2, 0.05, 0.03, 0.06, 0.03
-HESITATION, STORY_HESITATION = 0.22, 0.4  # at each place for one
+HESITATION, STORY_HESITATION = 0.27, 0.4  # at each place for one
 _SECONDS_A_WORD = 0.4
 _FADE = int(0.015 * SAMPLE_RATE)
 # A hesitation may follow a comma or come before a word that opens a clause.
@@ -86,13 +86,14 @@ class Dialogue:
 
 @dataclass
 class _Stage:
-    """Where utterances are laid down. Positions are seconds."""
+    """Where utterances are laid down. Positions are seconds. An agent who listens murmurs now and then."""
 
     tts: TTS
     agent: Speaker
     user: Speaker
     agent_gain: float
     rng: np.random.Generator
+    listens: bool = True
     pieces: list[tuple[str, float, Utterance]] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
 
@@ -127,7 +128,7 @@ def perform(
     Returns:
         A dialogue of `MIN_SECONDS` to about `MAX_SECONDS`; last exchanges that would make it longer are dropped.
     """
-    stage = _Stage(tts, agent, user, agent_gain, rng)
+    stage = _Stage(tts, agent, user, agent_gain, rng, listens=any(line.who == "agent" for line in script.lines))
     target = rng.uniform(MIN_SECONDS + 3, MAX_SECONDS - 5)
     wait = (0.25, 1.0) if script.agent_first else (0.3, 2.5) if rng.random() < 0.75 else (2.5, 6.0)
     now = rng.uniform(*wait)
@@ -136,8 +137,8 @@ def perform(
         now = _agent_turn(stage, lines.pop(0), now)
         now += rng.uniform(0.3, 2.0)
     while lines:
-        user_line, agent_line = lines[0], lines[1] if len(lines) > 1 else None
-        lines = lines[2:]
+        user_line = lines.pop(0)
+        agent_line = lines.pop(0) if lines and lines[0].who == "agent" else None
         if stage.turns and rng.random() < ASIDE:
             now = _aside(stage, now) + rng.uniform(1.0, 2.5)
         guess = _SECONDS_A_WORD * len(words_of(user_line.text + " " + (agent_line.text if agent_line else ""))) + 2
@@ -155,7 +156,10 @@ def perform(
                     now += rng.uniform(2.5, 5.0)
             now = _user_turn(stage, user_line, now)
         if agent_line is None:
-            break
+            if not lines:
+                break
+            now += rng.uniform(*SENTENCE_PAUSE)  # nobody answers
+            continue
         now = _agent_turn(stage, agent_line, now + _gap(rng, user_line))
         now += float(rng.choice([rng.uniform(0.25, 0.8), rng.uniform(0.6, 2.0)]))
     end = max([turn.end for turn in stage.turns], default=0.0) + rng.uniform(0.8, 2.5)
@@ -207,7 +211,7 @@ def _user_turn(stage: _Stage, line: Line, start: float) -> float:
         now = stage.put("user", now, stage.say("user", piece))
         if index == len(pieces) - 1:
             break
-        if now > due:
+        if stage.listens and now > due:
             _murmur(stage, now + rng.uniform(*MURMUR_AFTER))
             due = now + rng.uniform(*MURMUR_EVERY)
             now += rng.uniform(0.45, 0.9)

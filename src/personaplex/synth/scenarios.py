@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from personaplex.synth import brief, casual, service, strangers, teacher
+from personaplex.synth import alone, brief, casual, service, strangers, teacher
 from personaplex.synth.scripts import Script
 
 _DRAW: dict[str, Callable[[np.random.Generator, str], Script]] = {
@@ -20,6 +20,7 @@ _DRAW: dict[str, Callable[[np.random.Generator, str], Script]] = {
     "open": strangers.draw,
     "told": strangers.draw_told,  # as `open`, begun with half a minute of the user's
     "interrupted": teacher.draw_interrupted,
+    "alone": alone.draw,  # users whom nobody answers: for dictation, and for nothing else
 }
 KINDS = tuple(_DRAW)
 USUAL: Mapping[str, float] = {"service": 0.6, "qa": 0.2, "casual": 0.2}

@@ -44,7 +44,8 @@ class Line:
 class Script:
     """A role text, who speaks first, the lines in order.
 
-    `scenario` is one of `service`, `qa`, `casual`, `brief`, `open`, `told` and `silent`.
+    `scenario` is one of `service`, `qa`, `casual`, `brief`, `open`, `told`, `alone` and `silent`. Lines of the
+    user's and the agent's alternate, unless the user is alone.
     """
 
     scenario: str

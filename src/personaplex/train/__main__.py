@@ -195,6 +195,13 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="a frame of the agent's whose first code is silence's is silent, and not asked for further",
     )
+    export.add_argument(
+        "--voice",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="how strongly the sound is told of the voice sample, times what it was in training [1.0]",
+    )
     for field in fields(Sampling):
         if field.name != "greedy":
             kind = float if isinstance(field.default, float) else int
@@ -368,6 +375,7 @@ def _export(arguments: argparse.Namespace) -> None:
         arguments.int8,
         sampling,
         arguments.quiet,
+        arguments.voice,
     )
 
 

@@ -64,7 +64,8 @@ class Drawing:
         heard_lag: frames by which the user's words are written after their end.
         reading: share of examples in which the agent only reads its sentences out, to learn to speak what it writes.
         dictation: share of examples in which the users of some dialogues speak in a row and the agent is silent, to
-            learn to hear: there are three times as many of the user's words in them as in a dialogue.
+            learn to hear: there are three times as many of the user's words in them as in a dialogue. Dialogues in
+            which the agent says nothing to a user are always so drawn.
         middle: share of dialogues entered at some point after their start.
         text_only: share of examples that hold no sound, only a role and the words of a talk: they teach to find what is
             asked for in the role.
@@ -171,7 +172,9 @@ class DialoguePack:
         item = self.dialogues[index]
         roll = random.random()
         reading = roll < drawing.reading and len(item["agent"]) > 0
-        dictation = drawing.reading <= roll < drawing.reading + drawing.dictation
+        # Users whom nobody answers would teach an agent never to answer.
+        alone = layout.heard and len(item["user"]) > 0 and not item["agent"]
+        dictation = alone or drawing.reading <= roll < drawing.reading + drawing.dictation
         voice = self._voices[item["voice"]]
         count = min(int(random.integers(drawing.voice_frames // 3, drawing.voice_frames + 1)), voice.shape[1])
         begin = int(random.integers(voice.shape[1] - count + 1))

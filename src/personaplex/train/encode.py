@@ -40,8 +40,10 @@ def encode_sounds(codec: Codec, sounds: list[np.ndarray]) -> list[np.ndarray]:
     for row, sound in enumerate(sounds):
         length = frames[row] * FRAME_SAMPLES
         batch[row, 0, :length] = torch.from_numpy(sound[:length].astype(np.float32) / 32768)
+    if not batch.any():  # all silence is alike, and one of users alone has a channel of it
+        batch = batch[:1]
     codes = codec.encode(batch.to(next(codec.parameters()).device)).cpu().numpy().astype(np.int16)
-    return [codes[row, :, :count] for row, count in enumerate(frames)]
+    return [codes[row % len(codes), :, :count] for row, count in enumerate(frames)]
 
 
 def encode_corpus(corpus: Path, codec: Codec, out: Path, hours: float | None = None, batch: int = 2) -> None:

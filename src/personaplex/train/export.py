@@ -95,6 +95,7 @@ def export_model(
     int8: bool = True,
     sampling: Sampling | None = None,
     quiet: bool = True,
+    voice: float = 1.0,
 ) -> None:
     """Write a model directory.
 
@@ -110,6 +111,8 @@ def export_model(
         sampling: how the model chooses tokens where nothing else is asked for; None for the published settings.
         quiet: a frame of the agent's whose first code is silence's is silent. Codebook 0 is taught phones, and
             silence is one.
+        voice: factor of what the depth transformer is told of the voice sample, where the model has a voiceprint; more
+            than in training brings the voice nearer to the sample's.
     """
     from personaplex.audio import read_pcm16  # audio libraries live there
 
@@ -126,9 +129,12 @@ def export_model(
     steady = {
         name: torch.tensor(own[name]) if name in own else steady_codes(codec, name) for name in ("silence", "sine")
     }
+    lm = read_lm(Path(run), *others)
+    if lm.voiceprint is not None:
+        lm.voiceprint.told.weight.mul_(voice)
     save_model(
         out,
-        lm=read_lm(Path(run), *others),
+        lm=lm,
         codec=codec,
         tokenizer=tokenizer,
         silence=steady["silence"],
